@@ -5,6 +5,7 @@ VfnodeError
 ├── NotEvaluableError        the input is understood and unsuitable: final, coded reason
 ├── UnreadableInputError     the file or folder cannot be read as CT: name it, give up
 ├── ModelError               a model folder is missing, damaged or of another kind
+├── TrainingError            a training run cannot start or has diverged: change its options
 ├── SettingsError            a setting is wrong: names the field and the remedy
 ├── ComputeError             the compute child died, hung or ran out of memory: retry once
 ├── InboxError
@@ -47,6 +48,10 @@ class UnreadableInputError(VfnodeError):
 
 class ModelError(VfnodeError):
     """A model folder is missing, damaged or of another kind."""
+
+
+class TrainingError(VfnodeError):
+    """A training run cannot start or has diverged: change its options."""
 
 
 class SettingsError(VfnodeError):

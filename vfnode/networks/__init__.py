@@ -1,0 +1,10 @@
+"""Network definitions; a model bundle names its architecture by a key of this table."""
+
+from torch import nn
+
+from vfnode.networks.spine_localizer import SpineLocalizer
+
+#: Architecture name in a bundle's manifest -> class, built with the manifest's arguments.
+ARCHITECTURES: dict[str, type[nn.Module]] = {
+    "spine_localizer": SpineLocalizer,
+}

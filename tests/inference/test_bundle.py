@@ -1,0 +1,78 @@
+"""Model bundles."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vfnode.errors import ModelError
+from vfnode.inference.bundle import (
+    WEIGHTS_NAME,
+    ModelManifest,
+    load_bundle,
+    models_dir,
+    save_bundle,
+)
+from vfnode.networks import ARCHITECTURES
+
+MANIFEST = ModelManifest(
+    name="spine",
+    role="spine",
+    architecture="spine_localizer",
+    arguments={"widths": [4, 8]},
+    spacing_mm=(4.0, 2.0, 2.0),
+    window_hu=(-400.0, 800.0),
+    normalisation="window",
+    seed=1,
+    generator_version="test",
+    training={"steps": 0},
+    command="none",
+    held_out={"curve_mm": 1.0},
+)
+
+
+def saved(folder: Path) -> Path:
+    model = ARCHITECTURES["spine_localizer"](widths=(4, 8))
+    return save_bundle(folder / "spine", model, MANIFEST, "# Card\n")
+
+
+def test_a_bundle_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    """Loading gives the manifest and the network's answers of before."""
+    torch.manual_seed(0)
+    model = ARCHITECTURES["spine_localizer"](widths=(4, 8)).eval()
+    image = torch.rand(1, 1, 6, 9, 11)
+
+    loaded = load_bundle(save_bundle(tmp_path / "spine", model, MANIFEST, "# Card\n"))
+
+    assert torch.equal(loaded.model(image).logits, model(image).logits)
+    assert not loaded.model.training
+    assert loaded.manifest.spacing_mm == (4.0, 2.0, 2.0)
+    assert len(loaded.manifest.sha256) == 64
+
+
+def test_weights_that_are_not_the_manifests_are_refused(tmp_path: Path) -> None:
+    """One changed byte in the weights stops the load."""
+    folder = saved(tmp_path)
+    content = bytearray((folder / WEIGHTS_NAME).read_bytes())
+    content[-1] ^= 1
+    (folder / WEIGHTS_NAME).write_bytes(content)
+
+    with pytest.raises(ModelError, match="sha256"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "manifest.json"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    """A bundle without weights or manifest is refused with the file's path."""
+    folder = saved(tmp_path)
+    (folder / name).unlink()
+
+    with pytest.raises(ModelError, match=name):
+        load_bundle(folder)
+
+
+def test_a_configured_folder_must_exist(tmp_path: Path) -> None:
+    """A models folder that the site names and that is absent is an error, not a fallback."""
+    assert models_dir(tmp_path) == tmp_path
+    with pytest.raises(ModelError, match="absent"):
+        models_dir(tmp_path / "absent")
