@@ -1,0 +1,1 @@
+"""The domain: volumes, curves, vertebrae and grades as numbers; no DICOM, no networks."""
