@@ -1,0 +1,1 @@
+"""Synthetic CT: anatomy from published statistics, drawn with known keypoints."""
