@@ -34,7 +34,7 @@ class StraightenedSagittal:
     @property
     def curve_x_mm(self) -> float:
         """The x at which the spine's curve runs, mm."""
-        return float((self.hu.shape[1] - 1) / 2 * self.step_mm
+        return float((self.hu.shape[1] - 1) / 2 * self.step_mm)
 
     def to_patient(self, xz_mm: FloatArray) -> FloatArray:
         """Sagittal points (..., 2) -> patient LPS mm (..., 3); straight on beyond the ends."""
