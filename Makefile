@@ -1,0 +1,45 @@
+# `make demo` and `make test` do all their own set-up on a fresh Debian with Python 3.11.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := torch==2.13.0
+DEBIAN := dcmtk orthanc dicom3tools libpixelmed-java
+ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
+
+.PHONY: demo test bench lint types unit setup debian clean
+
+demo: setup debian  ## a synthetic chest CT through the whole node, into a PACS
+	$(BIN)/vfnode demo
+
+test: setup debian lint types unit  ## everything CI runs
+
+unit: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+lint: setup
+	$(BIN)/ruff check vfnode tests
+	$(BIN)/ruff format --check vfnode tests
+
+types: setup
+	$(BIN)/mypy
+
+bench: setup  ## wall, CPU and memory of each stage; needs a CT: make bench CT=folder
+	$(BIN)/python tests/benchmarks/analyze.py $(CT)
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV) || { [ -n "$(ROOT)" ] && apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); }
+	$(BIN)/pip install -q -c constraints.txt $(TORCH)
+	$(BIN)/pip install -q -c constraints.txt -e .[test]
+	touch $@
+
+# Real peers (a PACS, senders, validators). Without root they are left to the administrator:
+# the demo then uses the product's own storage SCP, and the tests that need them skip.
+debian:
+ifneq ($(ROOT),)
+	@dpkg -s $(DEBIAN) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); } >/dev/null
+endif
+
+clean:
+	rm -rf $(VENV) build *.egg-info

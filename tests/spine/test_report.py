@@ -1,0 +1,76 @@
+"""The report survives the way through a file and counts only what may count."""
+
+import json
+
+import numpy as np
+import pytest
+
+from vfnode.spine.curve import SpineCurve
+from vfnode.spine.genant import GenantGrade
+from vfnode.spine.report import FractureReport, ModelUsed, Reason, VertebraFinding
+from vfnode.spine.vertebra import VertebralLevel
+
+
+def finding(anterior_mm: float, z_mm: float, complete: bool = True) -> VertebraFinding:
+    """A body 25 mm tall in the middle and behind, 30 mm deep."""
+    points = np.zeros((3, 2, 3))
+    points[:, :, 1] = np.array([0.0, 15.0, 30.0])[:, None]
+    points[:, 1, 2] = z_mm - np.array([anterior_mm, 25.0, 25.0])
+    points[:, 0, 2] = z_mm
+    return VertebraFinding(
+        VertebralLevel["UNKNOWN"], 0.0, 0.9, points, points[..., 1:], 0.5, complete
+    )
+
+
+def report(*findings: VertebraFinding) -> FractureReport:
+    spine = SpineCurve.from_points(np.array([[0.0, 0, 0], [0, 2, -40], [0, 0, -80]]))
+    models = (ModelUsed("spine", "ab" * 32, "spine"),)
+    return FractureReport(models, spine, findings, quality=(Reason.LEVEL_UNKNOWN,))
+
+
+def test_a_report_comes_back_from_json_unchanged():
+    """What is written to disk between two steps is what the next step reads."""
+    data = json.loads(json.dumps(report(finding(18, 0), finding(24, -40)).to_dict()))
+
+    assert FractureReport.from_dict(data).to_dict() == data
+
+
+def test_the_patient_takes_the_smallest_ratio():
+    """One moderate fracture among normal bodies makes a moderate patient."""
+    assert report(finding(24, 0), finding(18, -40)).grade is GenantGrade.MODERATE
+
+
+def test_a_body_cut_by_the_border_does_not_count():
+    """A cut body looks low because part of it is missing."""
+    result = report(finding(24, 0), finding(10, -40, complete=False))
+
+    assert result.grade is GenantGrade.NORMAL
+    assert result.to_dict()["patient"]["vertebrae_evaluated"] == 1
+
+
+def test_without_an_evaluated_body_there_is_no_grade():
+    """Nothing measured is not 'normal'."""
+    result = report(finding(24, 0, complete=False))
+
+    assert result.grade is None
+    assert result.to_dict()["patient"]["min_height_ratio"] is None
+
+
+def test_a_series_that_cannot_be_evaluated_says_why():
+    """The reason is coded."""
+    data = FractureReport((), None, (), reason=Reason.NO_SPINE).to_dict()
+
+    assert data["status"] == "not_evaluable"
+    assert data["reason"]["code"] == "no-spine"
+    assert FractureReport.from_dict(data).reason is Reason.NO_SPINE
+
+
+def test_every_reason_is_found_by_its_code():
+    """Codes are unique."""
+    assert [Reason.from_code(reason.code) for reason in Reason] == list(Reason)
+
+
+def test_a_finding_derives_its_numbers_from_its_points():
+    """Heights are lengths in the patient, so they can be checked with a ruler."""
+    assert finding(20, 0).heights_mm == pytest.approx([20, 25, 25])
+    assert finding(20, 0).grade is GenantGrade.MILD
