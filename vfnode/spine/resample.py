@@ -20,7 +20,9 @@ def window(hu: npt.NDArray[np.generic], low_hu: float, high_hu: float) -> FloatI
 
 
 def resample(
-    hu: npt.NDArray[np.generic], spacing_mm: Sequence[float], target_mm: Sequence[float]
+    hu: npt.NDArray[np.generic],
+    spacing_mm: Sequence[float] | FloatArray,
+    target_mm: Sequence[float],
 ) -> FloatImage:
     """Resample with a triangle kernel as wide as the coarser of the two grids.
 
