@@ -1,0 +1,67 @@
+"""A job as people and programs see it: its state, its deliveries and their receipts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from vfnode.node.instance_header import SeriesKey
+
+
+class JobState(Enum):
+    """Where a job, or one delivery of it, stands."""
+
+    WAITING = "WAITING"  #: not begun, or not before a destination answers again
+    RUNNING = "RUNNING"
+    DELIVERED = "DELIVERED"  #: every destination has every object
+    REJECTED = "REJECTED"  #: unsuitable input; final, with a coded reason
+    FAILED = "FAILED"  #: needs a person
+
+
+FINAL = {JobState.DELIVERED, JobState.REJECTED, JobState.FAILED}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One object that a destination has stored."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    destination: str
+    status: int  #: of PS3.4 table B.2-1
+    stored_at: datetime
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The way of one job's objects to one destination."""
+
+    destination: str
+    state: JobState
+    attempts: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One analysis of one series as it was when it became complete."""
+
+    job_id: str
+    study_instance_uid: str
+    series_instance_uid: str
+    instances: int
+    state: JobState
+    stage: str  #: what the job does or did last: queued, assemble, compute, build, deliver
+    reason_code: str  #: empty without a reason
+    reason: str
+    run: int  #: 1, and one more for each retry by a person
+    created_at: datetime
+    updated_at: datetime
+    deliveries: tuple[Delivery, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+
+    @property
+    def series_key(self) -> SeriesKey:
+        """Where the images of the job stand in the inbox."""
+        return SeriesKey(self.study_instance_uid, self.series_instance_uid)

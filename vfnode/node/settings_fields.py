@@ -1,0 +1,196 @@
+"""The sections of the settings: each field with its unit, its default and its reason.
+
+The documented TOML that an operator starts from is written from these lines
+(``vfnode.node.settings.describe_settings``), so it cannot disagree with them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from vfnode.errors import GeometryError
+from vfnode.spine.genant import GenantLimits
+
+AE_TITLE = (
+    r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$"  #: PS3.5 6.2, AE: 1 to 16 characters, no backslash
+)
+
+
+class Section(BaseModel):
+    """One table of the file; unknown fields are refused, so that a typo is seen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NodeSection(Section):
+    """Who the node is and where it keeps what it holds."""
+
+    ae_title: str = Field(
+        default="VFNODE",
+        pattern=AE_TITLE,
+        description="AE title that senders call; 1 to 16 characters.",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on. Loopback by default, so that a new node is not open "
+        "to the network before someone decides so; 0.0.0.0 listens everywhere.",
+    )
+    port: int = Field(
+        default=11112,
+        ge=1,
+        le=65535,
+        description="TCP port; 11112 is the registered one above 1024.",
+    )
+    spool: Path = Field(
+        default=Path("vfnode-spool"),
+        description="Folder of the inbox, the work in progress and the database. A local disk: "
+        "a network share may acknowledge what it has not stored.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level of the JSON log lines on standard error."
+    )
+
+
+class ReceivingSection(Section):
+    """How instances come in, and when a series counts as complete."""
+
+    quiet_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=3600,
+        description="Seconds without a new instance, and without an open association that fed "
+        "the series, after which it is complete. Longer where a sender pauses between slices.",
+    )
+    max_associations: int = Field(
+        default=25,
+        ge=1,
+        le=1000,
+        description="Associations at once; each costs a thread and a socket.",
+    )
+    idle_timeout_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds without a byte from the sender after which its association is "
+        "dropped, so that a dead sender frees its place.",
+    )
+    association_timeout_s: float = Field(
+        default=30.0, gt=0, description="Seconds for a sender to finish association negotiation."
+    )
+    reserve_mb: int = Field(
+        default=1024,
+        ge=0,
+        description="Megabytes of the spool's disk that stay free: below it new instances are "
+        "answered 0xA700 (out of resources), before anything can be cut short.",
+    )
+
+
+class ComputeSection(Section):
+    """The child process that holds the models."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where the networks run; auto takes a GPU where there is one."
+    )
+    models: Path | None = Field(
+        default=None, description="Folder with the model bundles; without it those of the package."
+    )
+    threads: int = Field(
+        default=0, ge=0, le=256, description="CPU threads of the networks; 0 takes one per core."
+    )
+    time_limit_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="Seconds one series may take. A series that hangs is stopped, tried once "
+        "more and then FAILED; a normal one takes seconds.",
+    )
+
+
+class ResultsSection(Section):
+    """What the results say."""
+
+    mild: float = Field(
+        default=0.80,
+        gt=0,
+        lt=1,
+        description="Greatest height ratio of a mild fracture (Genant 1993).",
+    )
+    moderate: float = Field(
+        default=0.74,
+        gt=0,
+        lt=1,
+        description="Greatest height ratio of a moderate fracture: 26 % loss.",
+    )
+    severe: float = Field(
+        default=0.60,
+        gt=0,
+        lt=1,
+        description="Greatest height ratio of a severe fracture: 40 % loss.",
+    )
+    language: Literal["en", "ru"] = Field(
+        default="en", description="Language of the texts on the picture; codes stay English."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ResultsSection:
+        try:
+            self.limits()
+        except GeometryError as error:
+            raise ValueError(f"{error}; set mild > moderate > severe") from error
+        return self
+
+    def limits(self) -> GenantLimits:
+        """The Genant limits of this site."""
+        return GenantLimits(mild=self.mild, moderate=self.moderate, severe=self.severe)
+
+
+class DatabaseSection(Section):
+    """Where workflows, jobs and receipts are recorded."""
+
+    url: str = Field(
+        default="",
+        description="SQLAlchemy URL. Empty: an SQLite file in the spool, which suits one "
+        "machine; postgresql://... where several share the work.",
+    )
+
+
+class RetentionSection(Section):
+    """How long the spool keeps what is finished."""
+
+    keep_days: float = Field(
+        default=7.0,
+        gt=0,
+        description="Days that images and results of a finished job stay in the spool. Only "
+        "jobs with a receipt from every destination are removed; failed ones stay.",
+    )
+
+
+class DestinationSection(Section):
+    """One receiver of the results; a [[destinations]] table each."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Short name for logs and receipts."
+    )
+    kind: str = Field(default="dicom", description="How it is reached: 'dicom' sends by C-STORE.")
+    ae_title: str = Field(pattern=AE_TITLE, description="AE title of the destination.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Host name or address.")
+    port: int = Field(default=104, ge=1, le=65535, description="TCP port.")
+    timeout_s: float = Field(
+        default=30.0, gt=0, description="Seconds to wait for a connection or one response."
+    )
+    attempts: int = Field(
+        default=500,
+        ge=1,
+        description="Attempts before a person is asked (FAILED). 500 is more than three days "
+        "with the pauses below: a PACS may be down over a weekend.",
+    )
+    first_pause_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="Seconds before the second attempt; doubles with each attempt.",
+    )
+    longest_pause_s: float = Field(
+        default=600.0, gt=0, description="Seconds that a pause grows to."
+    )

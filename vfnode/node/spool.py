@@ -1,0 +1,57 @@
+"""The folders of a node's spool, and files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vfnode.node.inbox import sync_folder
+from vfnode.node.settings import Settings
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """What the spool holds of one job."""
+
+    path: Path
+
+    @property
+    def instances(self) -> Path:
+        """JSON list of the image files that the job is about."""
+        return self.path / "instances.json"
+
+    @property
+    def analysis(self) -> Path:
+        """Folder of what compute found, in numbers."""
+        return self.path / "analysis"
+
+    @property
+    def results(self) -> Path:
+        """Folder of the objects, result.json and the picture."""
+        return self.path / "results"
+
+
+def inbox_folder(settings: Settings) -> Path:
+    """Where received instances stand."""
+    return settings.node.spool.absolute() / "inbox"
+
+
+def job_folder(settings: Settings, job_id: str) -> JobFolder:
+    """Where a job's work and results stand."""
+    return JobFolder(settings.node.spool.absolute() / "work" / job_id)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file so that a reader sees all of it or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
