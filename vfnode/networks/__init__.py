@@ -3,8 +3,10 @@
 from torch import nn
 
 from vfnode.networks.spine_localizer import SpineLocalizer
+from vfnode.networks.vertebra_detector import VertebraDetector
 
 #: Architecture name in a bundle's manifest -> class, built with the manifest's arguments.
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "spine_localizer": SpineLocalizer,
+    "vertebra_detector": VertebraDetector,
 }

@@ -1,0 +1,74 @@
+"""Model cards: what weights are, how they were made, what they reached, where they fail."""
+
+_HEAD = """# {title}
+
+{what}
+
+## How it was made
+
+{recipe}
+
+No patient's image was used: all training images are drawn by the program. The
+statistics behind the drawn anatomy come from published numbers (annotation of
+Cancer500, CC BY-NC 4.0, Zakharov, Pisov et al., Medical Image Analysis 83, 2023;
+Panjabi et al., Spine 16 and 17); nothing of those data is in the weights' folder.
+
+## Figures on held-out synthetic images
+
+| figure | value |
+|---|---|
+{table}
+
+Synthetic figures say that training worked, not how well patients are measured:
+for that, see the figures on real CT in the documentation.
+
+## Limits
+
+{limits}
+"""
+
+
+def vertebrae_card(figures: dict[str, float], minutes: float, images: int) -> str:
+    """Card of the detector."""
+    return _HEAD.format(
+        title="Vertebra detector",
+        what=(
+            "Finds the vertebral bodies C3 to L5 on a straightened sagittal CT image of 1 mm and\n"
+            "places six keypoints on each: anterior, middle and posterior, superior and inferior."
+        ),
+        recipe=(
+            f"U-Net of 0.83 million parameters, trained for {minutes:g} minutes on one CPU core,\n"
+            f"{images} drawn images, degraded anew at every reading."
+        ),
+        table=_table(figures),
+        limits=(
+            "The size of deformities is shrunk towards normal: heights are measured by the second\n"
+            "look (`models/keypoints`). Off-midline images, fused levels and metal are drawn, but\n"
+            "simply; children, tumours that destroy a body and transitional vertebrae are not."
+        ),
+    )
+
+
+def keypoints_card(figures: dict[str, float], minutes: float, images: int) -> str:
+    """Card of the second look."""
+    return _HEAD.format(
+        title="Keypoint refiner (second look)",
+        what=(
+            "Places the six keypoints of one vertebral body on a planar sagittal crop in the body's\n"
+            "own frame, by heat-maps."
+        ),
+        recipe=(
+            f"U-Net of 0.4 million parameters, trained for {minutes:g} minutes on one CPU core, bodies\n"
+            f"of {images} drawn columns, degraded anew at every reading."
+        ),
+        table=_table(figures),
+        limits=(
+            "It relies on a first detection within about 4 mm. It may settle on the neighbour of a\n"
+            "strongly crushed body; dents of one endplate beside a disc as dense as bone, and fused\n"
+            "levels, are measured poorly."
+        ),
+    )
+
+
+def _table(figures: dict[str, float]) -> str:
+    return "\n".join(f"| {name} | {value:.3f} |" for name, value in figures.items())

@@ -1,0 +1,103 @@
+"""Batches for the vertebra detector: crops of cached images, deformed, degraded, with targets."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.ndimage import affine_transform
+
+from vfnode.inference.detect_vertebrae import OFFSET_MM, normalise
+from vfnode.networks.vertebra_detector import STRIDE
+from vfnode.training.sagittal_cache import SagittalCache
+from vfnode.training.synthetic.plane.degrade import AIR_HU, cut_field_of_view, degrade
+
+RADIUS_MM = 5.0  #: a pixel this near to a body's centre is positive
+_BEYOND_HU = -9000.0  #: marks what lies outside the drawn image
+IGNORED_BODIES = (0,)  #: C2: it is neither measured nor a mistake to find
+
+
+@dataclass(frozen=True)
+class DetectorBatch:
+    """Tensors of one step; H, W = crop / STRIDE."""
+
+    image: torch.Tensor  #: (B, 1, 2H, 2W)
+    positive: torch.Tensor  #: (B, H, W) float: 1 near a centre
+    counted: torch.Tensor  #: (B, H, W) float: 0 where nothing is asked
+    offsets: torch.Tensor  #: (B, 12, H, W) in units of OFFSET_MM
+    body: torch.Tensor  #: (B, H, W) float: share of the cell inside a body
+    ratio: torch.Tensor  #: (B, H, W) height ratio of the body at positive cells, else 1
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One degraded image and what is in it."""
+
+    hu: np.ndarray  #: (rows, columns) float32, 1 mm
+    labels: np.ndarray  #: (rows, columns) uint8
+    keypoints_px: np.ndarray  #: (n, 3, 2, 2)
+    seen: np.ndarray  #: (rows, columns) bool: inside the field of view
+
+
+def random_crop(
+    rng: np.random.Generator, cache: SagittalCache, shape: tuple[int, int], index: int | None = None
+) -> Crop:
+    """A random part of a cached image, scaled, turned, sheared and degraded."""
+    index = int(rng.integers(len(cache.hu))) if index is None else index
+    source = np.array(cache.hu.shape[1:], float)
+    turn, shear = rng.normal(0, 0.05, 2)
+    scale = np.exp(rng.normal(0, 0.07)) * np.exp(rng.normal(0, 0.03, 2))
+    matrix = np.array([[scale[0], turn], [-turn + shear, scale[1]]])  # crop -> source, (row, col)
+    target = np.array([rng.uniform(shape[0] * 0.35, source[0] - shape[0] * 0.35),
+                       source[1] / 2 + rng.uniform(-14, 14)])  # fmt: skip
+    offset = target - matrix @ ((np.array(shape) - 1) / 2)
+    hu = affine_transform(
+        cache.hu[index].astype(np.float32), matrix, offset, shape, order=1, cval=_BEYOND_HU
+    )
+    drawn = hu > _BEYOND_HU / 2
+    labels = affine_transform(cache.labels[index], matrix, offset, shape, order=0)
+    points = cache.keypoints_px[index][..., ::-1] - offset
+    keypoints = (points @ np.linalg.inv(matrix).T)[..., ::-1]
+    cut, seen = cut_field_of_view(rng, degrade(rng, np.maximum(hu, AIR_HU), 1.0), 1.0)
+    return Crop(np.where(drawn, cut, AIR_HU), labels, keypoints, seen & drawn)
+
+
+def detector_batch(crops: list[Crop]) -> DetectorBatch:
+    """Images and targets of several crops of one shape."""
+    targets = [_targets(crop) for crop in crops]
+    image = torch.from_numpy(np.stack([normalise(crop.hu) for crop in crops])[:, None])
+    return DetectorBatch(
+        image.contiguous(memory_format=torch.channels_last),
+        *(torch.from_numpy(np.stack(part)) for part in zip(*targets, strict=True)),
+    )
+
+
+def _targets(crop: Crop) -> tuple[np.ndarray, ...]:
+    """positive, counted, offsets, body, ratio of one crop; see `DetectorBatch`."""
+    rows, columns = crop.hu.shape[0] // STRIDE, crop.hu.shape[1] // STRIDE
+    middle = (STRIDE - 1) / 2
+    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1) * STRIDE + middle
+    centres = crop.keypoints_px.mean((1, 2))
+    distance = np.linalg.norm(grid[:, :, None] - centres, axis=-1)
+    nearest = distance.argmin(-1)
+    near = distance.min(-1) < RADIUS_MM
+    unseen = np.array([not _is_seen(crop, centre) for centre in centres])
+    unseen[list(IGNORED_BODIES)] = True
+    positive = near & ~unseen[nearest]
+    counted = ~(unseen[nearest] & (distance.min(-1) < 2.5 * RADIUS_MM))
+    heights = np.linalg.norm(crop.keypoints_px[:, :, 1] - crop.keypoints_px[:, :, 0], axis=-1)
+    ratio = np.where(positive, (heights.min(1) / heights.max(1))[nearest], 1.0)
+    offsets = (crop.keypoints_px[nearest] - grid[:, :, None, None]) / OFFSET_MM
+    cells = (crop.labels > 0).reshape(rows, STRIDE, columns, STRIDE).mean((1, 3))
+    return (
+        positive.astype(np.float32),
+        counted.astype(np.float32),
+        np.moveaxis(offsets.reshape(rows, columns, 12), -1, 0).astype(np.float32),
+        cells.astype(np.float32),
+        ratio.astype(np.float32),
+    )
+
+
+def _is_seen(crop: Crop, centre_px: np.ndarray) -> bool:
+    column, row = np.round(centre_px).astype(int)
+    inside = 0 <= row < crop.hu.shape[0] and 0 <= column < crop.hu.shape[1]
+    return bool(inside and crop.seen[row, column])

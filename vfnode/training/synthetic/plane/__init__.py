@@ -1,0 +1,1 @@
+"""The two-dimensional generator: sagittal images drawn with known keypoints."""

@@ -1,0 +1,106 @@
+"""What scanners, kernels and slice thickness do to an image; drawn anew at every reading."""
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, uniform_filter1d
+
+from vfnode.training.synthetic.plane.texture import grain, wobble
+
+AIR_HU = -1000.0
+
+
+def degrade(rng: np.random.Generator, hu: np.ndarray, step_mm: float) -> np.ndarray:
+    """Blur, thick slices, noise, streaks, sharpening and calibration error.
+
+    Args:
+        rng: the only source of randomness.
+        hu: (rows, columns); rows run along the patient's axis.
+        step_mm: size of a pixel.
+
+    Returns:
+        A new image of the same shape, float32; edges stay where they were.
+    """
+    image = _point_spread(rng, hu.astype(np.float32), step_mm)
+    image = _slices(rng, image, step_mm)
+    image = image + _noise(rng, (hu.shape[0], hu.shape[1]), step_mm)
+    if rng.random() < 0.3:
+        soft = gaussian_filter(image, rng.uniform(0.7, 1.5) / step_mm)
+        image = image + rng.uniform(0.2, 1.2) * (image - soft)
+    if rng.random() < 0.12:
+        image = _coarse_grid(rng, image, step_mm)
+    image = image * rng.normal(1, 0.06) + rng.normal(0, 20)
+    return np.asarray(np.clip(image, -1024, 3071), np.float32)
+
+
+def _point_spread(rng: np.random.Generator, image: np.ndarray, step_mm: float) -> np.ndarray:
+    sigma = rng.uniform(0.25, 1.1)
+    blurred = gaussian_filter(image, (0.3 * sigma / step_mm, sigma / step_mm))
+    if rng.random() < 0.35:  # the body's edge cut at an angle by the slab: walls and endplates soften
+        more = rng.uniform(0.3, 1.0) / step_mm
+        blurred = gaussian_filter(blurred, (more, more))
+    return np.asarray(blurred)
+
+
+def _slices(rng: np.random.Generator, image: np.ndarray, step_mm: float) -> np.ndarray:
+    """Mean over the slice thickness, sampled at the slice interval, linear in between."""
+    thickness = float(rng.choice([rng.uniform(0.6, 1.5), rng.uniform(1.5, 3.2), rng.uniform(3.2, 5)],
+                                 p=[0.45, 0.4, 0.15]))  # fmt: skip
+    interval = thickness * float(rng.choice([1.0, rng.uniform(0.5, 1.0)]))
+    size = max(1, round(thickness / step_mm))
+    # An even window would move the image by half a pixel: use two odd ones instead.
+    if size % 2 == 0:
+        thick = (uniform_filter1d(image, size - 1, axis=0) + uniform_filter1d(image, size + 1, axis=0)) / 2
+    else:
+        thick = uniform_filter1d(image, size, axis=0)
+    rows = np.arange(len(image), dtype=float)
+    pitch = interval / step_mm
+    if pitch <= 1:
+        return np.asarray(thick)
+    phase = rng.uniform(0, pitch)
+    slices = thick[np.clip(np.arange(phase, len(image), pitch), 0, len(image) - 1).round().astype(int)]
+    centres = np.clip(np.arange(phase, len(image), pitch), 0, len(image) - 1).round()
+    low = np.clip(np.searchsorted(centres, rows) - 1, 0, max(len(centres) - 2, 0))
+    gap = np.maximum(centres[np.minimum(low + 1, len(centres) - 1)] - centres[low], 1e-6)
+    part = np.clip((rows - centres[low]) / gap, 0, 1)[:, None].astype(np.float32)
+    return np.asarray(slices[low] * (1 - part) + slices[np.minimum(low + 1, len(slices) - 1)] * part)
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, int], step_mm: float) -> np.ndarray:
+    level = float(np.exp(rng.uniform(np.log(3), np.log(75))))
+    across = rng.uniform(0.25, 0.9) / step_mm
+    noise = level * grain(rng, shape, (across * rng.uniform(0.4, 1.5), across))
+    if rng.random() < 0.25:  # streaks run across the body, strongest at the shoulders
+        streaks = grain(rng, shape, (rng.uniform(0.5, 2) / step_mm, 25 / step_mm))
+        where = np.clip(wobble(rng, shape[0], 40 / step_mm), 0, None)[:, None]
+        noise = noise + rng.uniform(5, 60) * streaks * where
+    return np.asarray(noise, np.float32)
+
+
+def _coarse_grid(rng: np.random.Generator, image: np.ndarray, step_mm: float) -> np.ndarray:
+    """Blur of a volume that was resampled to a coarse grid, as 3 mm research data are."""
+    sigma = rng.uniform(0.8, 1.5) / step_mm
+    return np.asarray(gaussian_filter1d(gaussian_filter1d(image, sigma, axis=0), sigma, axis=1))
+
+
+def cut_field_of_view(
+    rng: np.random.Generator, hu: np.ndarray, step_mm: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fill what lies outside a slanted field of view with air, as at the ends of a volume.
+
+    Returns:
+        The image, and what of it is still seen (bool, same shape).
+    """
+    outside = np.zeros(hu.shape, bool)
+    rows, columns = np.indices(hu.shape)
+    depth = hu.shape[0] * rng.choice([rng.uniform(0, 0.12), rng.uniform(0, 0.45)], 2, p=[0.75, 0.25])
+    slope = rng.normal(0, 0.25, 2)
+    middle = columns - hu.shape[1] / 2
+    fill = AIR_HU if rng.random() < 0.7 else float(rng.choice([-1024, -2048, 0]))
+    if rng.random() < 0.5:
+        outside |= rows < depth[0] + slope[0] * middle
+    if rng.random() < 0.5:
+        outside |= rows > hu.shape[0] - depth[1] + slope[1] * middle
+    if rng.random() < 0.25:
+        outside |= middle < -rng.uniform(30, 75) / step_mm + rng.normal(0, 0.1) * rows
+        if rng.random() < 0.6:
+            outside |= middle > rng.uniform(30, 75) / step_mm
+    return np.where(outside, np.float32(fill), hu), ~outside

@@ -1,0 +1,54 @@
+"""What one synthetic patient's tissues look like, drawn once for a whole image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vfnode.training.synthetic.plane.texture import grain, wobble
+
+
+@dataclass(frozen=True)
+class Patient:
+    """Densities, thicknesses and textures; HU and mm."""
+
+    trabecular_hu: float
+    cortical_hu: float
+    endplate_mm: float
+    wall_mm: float
+    disc_hu: float
+    muscle_hu: float
+    fat_hu: float
+    vessel_hu: float
+    marrow_texture_hu: float
+    osteophyte_share: float  #: how much of the drawn osteophytes this patient has
+    bridging: bool  #: ossified anterior ligament over several levels (DISH)
+    off_midline_mm: np.ndarray  #: (60,) distance of the plane from the midline along the column
+    fine: np.ndarray  #: unit-variance texture of the image's shape, grain of trabeculae
+    coarse: np.ndarray  #: the same, grain of 4 mm
+
+    def off_midline(self, fraction: float) -> float:
+        """Distance of the image plane from the midline, fraction 0 cranial to 1 caudal."""
+        return float(np.interp(fraction, np.linspace(0, 1, 60), self.off_midline_mm))
+
+
+def sample_patient(rng: np.random.Generator, shape: tuple[int, int], step_mm: float) -> Patient:
+    """Draw a patient; textures fit an image of `shape` with pixels of `step_mm`."""
+    trabecular = float(np.clip(rng.normal(150, 75), 5, 450))
+    swing = rng.choice([1.5, 5.0, 12.0], p=[0.55, 0.3, 0.15])
+    fine = 0.7 * grain(rng, shape, (0.9 / step_mm, 0.35 / step_mm))
+    return Patient(
+        trabecular_hu=trabecular,
+        cortical_hu=float(np.clip(rng.normal(650, 220), 300, 1400) + 0.4 * trabecular),
+        endplate_mm=float(rng.uniform(0.4, 1.3)),
+        wall_mm=float(rng.uniform(0.4, 1.2)),
+        disc_hu=float(rng.normal(85, 20)),
+        muscle_hu=float(rng.normal(50, 15)),
+        fat_hu=float(rng.normal(-95, 12)),
+        vessel_hu=float(rng.choice([rng.normal(42, 8), rng.uniform(110, 420)])),
+        marrow_texture_hu=float(rng.uniform(8, 60)),
+        osteophyte_share=float(rng.choice([0.1, 0.6, 1.6], p=[0.45, 0.35, 0.2])),
+        bridging=bool(rng.random() < 0.08),
+        off_midline_mm=np.abs(rng.normal(0, swing) + 0.8 * swing * wobble(rng, 60, 12)),
+        fine=fine + 0.7 * grain(rng, shape, (2.5 / step_mm, 0.6 / step_mm)),
+        coarse=grain(rng, shape, (4 / step_mm, 4 / step_mm)),
+    )
