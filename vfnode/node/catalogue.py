@@ -1,133 +1,24 @@
-"""The catalogue of jobs: one per content of a series, with its deliveries and receipts.
+"""The catalogue of jobs as seen from outside the node: list them, wait for one, try one again.
 
-It is what people and programs look at; what has to be done next stands in the durable
-workflows. Every change may be made twice with the same result.
+The node may run or not: all of it goes by the database.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
 
-from sqlalchemy import Engine, Row, Table, and_, insert, inspect, select, update
-from sqlalchemy.exc import IntegrityError
+from dbos import DBOSClient, EnqueueOptions
+from sqlalchemy import inspect
 
 from vfnode.errors import VfnodeError
-from vfnode.node.database import deliveries, jobs, metadata, open_database, receipts
-from vfnode.node.instance_header import SeriesKey
-from vfnode.node.job import FINAL, Delivery, Job, JobState, Receipt
+from vfnode.node.database import jobs, open_database
+from vfnode.node.job import FINAL, Job, JobState
+from vfnode.node.ledger import Ledger
 from vfnode.node.settings import Settings
+from vfnode.node.workflows import ANALYSE, ANALYSIS_QUEUE, WORKFLOW_VERSION
 
 POLL_S = 0.2
-
-
-class Catalogue:
-    """Jobs, deliveries and receipts in the database."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    @classmethod
-    def open(cls, url: str) -> Catalogue:
-        """The catalogue in this database; its tables are made where they are missing."""
-        engine = open_database(url)
-        metadata.create_all(engine)
-        return cls(engine)
-
-    def close(self) -> None:
-        """Let go of the database."""
-        self._engine.dispose()
-
-    def register(self, job_id: str, key: SeriesKey, instances: int) -> None:
-        """A series is complete; a job that is known already stays as it is."""
-        self._insert(
-            jobs,
-            job_id=job_id,
-            study_instance_uid=key.study_instance_uid,
-            series_instance_uid=key.series_instance_uid,
-            instances=instances,
-            state=JobState.WAITING.value,
-            stage="queued",
-            created_at=_now(),
-            updated_at=_now(),
-        )
-
-    def set_state(
-        self, job_id: str, state: JobState, stage: str, reason_code: str = "", reason: str = ""
-    ) -> None:
-        """Record where a job stands now."""
-        values = {"state": state.value, "stage": stage, "reason_code": reason_code}
-        self._update(jobs, {"job_id": job_id}, reason=reason, updated_at=_now(), **values)
-
-    def set_run(self, job_id: str, run: int) -> None:
-        """A person started the job once more."""
-        self._update(jobs, {"job_id": job_id}, run=run)
-
-    def set_delivery(
-        self, job_id: str, destination: str, state: JobState, attempts: int, reason: str
-    ) -> None:
-        """Record where a delivery stands now."""
-        key = {"job_id": job_id, "destination": destination}
-        self._insert(deliveries, state=JobState.WAITING.value, **key)
-        self._update(deliveries, key, state=state.value, attempts=attempts, reason=reason)
-
-    def add_receipt(
-        self,
-        job_id: str,
-        destination: str,
-        sop_instance_uid: str,
-        sop_class_uid: str,
-        status: int,
-    ) -> None:
-        """A destination has stored an object; it is never sent there again."""
-        self._insert(
-            receipts,
-            job_id=job_id,
-            destination=destination,
-            sop_instance_uid=sop_instance_uid,
-            sop_class_uid=sop_class_uid,
-            status=status,
-            stored_at=_now(),
-        )
-
-    def received(self, destination: str, sop_instance_uids: Sequence[str]) -> set[str]:
-        """Which of these objects a destination has already."""
-        query = select(receipts.c.sop_instance_uid).where(
-            receipts.c.destination == destination,
-            receipts.c.sop_instance_uid.in_(sop_instance_uids),
-        )
-        with self._engine.connect() as connection:
-            return set(connection.scalars(query))
-
-    def jobs(self, job_id: str | None = None, series_uid: str | None = None) -> list[Job]:
-        """All jobs, oldest first, or those with this identifier or of this series."""
-        query = select(jobs).order_by(jobs.c.created_at, jobs.c.job_id)
-        if job_id is not None:
-            query = query.where(jobs.c.job_id == job_id)
-        if series_uid is not None:
-            query = query.where(jobs.c.series_instance_uid == series_uid)
-        with self._engine.connect() as connection:
-            found = connection.execute(query).all()
-            chosen = [row.job_id for row in found]
-            ways = connection.execute(
-                select(deliveries).where(deliveries.c.job_id.in_(chosen))
-            ).all()
-            stored = connection.execute(select(receipts).where(receipts.c.job_id.in_(chosen))).all()
-        return [_job(row, ways, stored) for row in found]
-
-    def _insert(self, table: Table, **values: Any) -> None:
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(table).values(**values))
-        except IntegrityError:  # it is there: this step runs for the second time
-            return
-
-    def _update(self, table: Table, key: dict[str, str], **values: Any) -> None:
-        rows = and_(*(table.c[name] == value for name, value in key.items()))
-        with self._engine.begin() as connection:
-            connection.execute(update(table).where(rows).values(**values))
 
 
 def list_jobs(settings: Settings, series_instance_uid: str | None = None) -> list[Job]:
@@ -138,7 +29,7 @@ def list_jobs(settings: Settings, series_instance_uid: str | None = None) -> lis
             return []
         if not inspect(engine).has_table(jobs.name):
             return []
-        return Catalogue(engine).jobs(series_uid=series_instance_uid)
+        return Ledger(engine).jobs(series_uid=series_instance_uid)
     finally:
         engine.dispose()
 
@@ -170,28 +61,29 @@ def wait_for(
     raise VfnodeError(f"series {series_instance_uid} has no result after {timeout_s:.0f} s")
 
 
-def _job(row: Row[Any], ways: Sequence[Row[Any]], stored: Sequence[Row[Any]]) -> Job:
-    fields = row._asdict() | {"state": JobState(row.state)}
-    return Job(
-        **fields,
-        deliveries=tuple(
-            Delivery(way.destination, JobState(way.state), way.attempts, way.reason)
-            for way in ways
-            if way.job_id == row.job_id
-        ),
-        receipts=tuple(
-            Receipt(
-                sop_instance_uid=one.sop_instance_uid,
-                sop_class_uid=one.sop_class_uid,
-                destination=one.destination,
-                status=one.status,
-                stored_at=one.stored_at,
-            )
-            for one in stored
-            if one.job_id == row.job_id
-        ),
-    )
+def retry(settings: Settings, job_id: str) -> None:
+    """Begin a failed job once more, from the start; what was delivered is not sent again.
 
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    Raises:
+        VfnodeError: there is no such job, or it has not failed.
+    """
+    ledger = Ledger.open(settings.database_url)
+    client = DBOSClient(system_database_url=settings.database_url)
+    try:
+        found = ledger.jobs(job_id)
+        if not found:
+            raise VfnodeError(f"there is no job {job_id}; see `vfnode jobs`")
+        if found[0].state is not JobState.FAILED:
+            raise VfnodeError(f"job {job_id} is {found[0].state.value}; only FAILED is retried")
+        run = found[0].run + 1
+        options: EnqueueOptions = {
+            "workflow_name": ANALYSE,
+            "queue_name": ANALYSIS_QUEUE,
+            "workflow_id": f"{job_id}/{run}",
+            "app_version": WORKFLOW_VERSION,
+        }
+        client.enqueue(options, job_id, run)
+        ledger.set_run(job_id, run)
+    finally:
+        client.destroy()
+        ledger.close()

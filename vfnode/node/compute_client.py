@@ -122,8 +122,9 @@ class ComputeClient:
         """End the child at once; a request that waits raises NodeStoppingError."""
         self._stopping = True
         child = self._child
-        if child is not None:
-            self._end(child)
+        if child is not None:  # its pipes belong to the thread that waits for them
+            child.kill()
+            child.wait(STOP_S)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._stopping:

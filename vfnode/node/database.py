@@ -1,4 +1,4 @@
-"""The tables of the catalogue, and the engine they are reached by.
+"""The tables of the ledger, and the engine they are reached by.
 
 They live in the database that the workflows are recorded in, SQLite or PostgreSQL, so
 that one backup holds both.

@@ -45,6 +45,11 @@ def job_folder(settings: Settings, job_id: str) -> JobFolder:
     return JobFolder(settings.node.spool.absolute() / "work" / job_id)
 
 
+def read_instances(folder: JobFolder) -> list[Path]:
+    """The image files that a job is about."""
+    return [Path(path) for path in json.loads(folder.instances.read_text("utf-8"))]
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file so that a reader sees all of it or none."""
     path.parent.mkdir(parents=True, exist_ok=True)

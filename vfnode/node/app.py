@@ -1,0 +1,119 @@
+"""The composition root: every part of the node is made and joined here, and nowhere else."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import sdnotify
+import structlog
+
+from vfnode.errors import SettingsError
+from vfnode.node.clock import Duties, start_clock
+from vfnode.node.completeness import Completeness
+from vfnode.node.compute_client import ChildProgram, ComputeClient, compute_program
+from vfnode.node.destinations import make_destinations
+from vfnode.node.inbox import Inbox
+from vfnode.node.ledger import Ledger
+from vfnode.node.logs import configure_logs
+from vfnode.node.retention import purge
+from vfnode.node.settings import Settings
+from vfnode.node.spool import inbox_folder
+from vfnode.node.steps import Parts
+from vfnode.node.storage_scp import StorageSCP
+from vfnode.node.workflows import Workflows
+
+MEGABYTE = 1_000_000
+PATIENCE_S = 10.0  #: that a stopping node has for associations which are open
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings, program: ChildProgram | None = None) -> int:
+    """Run the whole node until SIGTERM or SIGINT.
+
+    Args:
+        program: the compute child, if not the one that holds the models.
+
+    Returns:
+        Exit code: 0 after a clean stop.
+
+    Raises:
+        SettingsError: the node cannot start as it is set.
+    """
+    configure_logs(settings.node.log_level)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    with running(settings, program or compute_program(settings)):
+        stop.wait()
+    return 0
+
+
+@contextmanager
+def running(settings: Settings, program: ChildProgram) -> Iterator[None]:
+    """A node that runs while the body does, and is stopped part by part after it."""
+    systemd = sdnotify.SystemdNotifier()
+    with ExitStack() as stack:
+        stack.enter_context(_only_node(settings))
+        parts = _make_parts(settings, program, stack)
+        completeness = Completeness(settings.receiving.quiet_s, time.monotonic)
+        completeness.found(parts.inbox.series())
+        workflows = Workflows(parts)
+        stack.callback(workflows.stop)
+        workflows.start()
+        duties = Duties(
+            sweep=lambda: completeness.settle(workflows.submit),
+            purge=lambda: purge(parts, completeness),
+            heartbeat=lambda: systemd.notify("WATCHDOG=1"),
+        )
+        stack.callback(start_clock(duties, settings.receiving.quiet_s).shutdown)
+        scp = StorageSCP(settings, parts.inbox, completeness)
+        stack.callback(scp.stop, PATIENCE_S)
+        scp.start()
+        systemd.notify("READY=1")
+        log.info("listening", ae_title=settings.node.ae_title, port=settings.node.port)
+        yield
+        systemd.notify("STOPPING=1")
+        log.info("stopping")
+    log.info("stopped")
+
+
+def _make_parts(settings: Settings, program: ChildProgram, stack: ExitStack) -> Parts:
+    destinations = make_destinations(settings)
+    if not destinations:
+        log.warning("no destinations: results stay in the spool")
+    inbox = Inbox(inbox_folder(settings), settings.receiving.reserve_mb * MEGABYTE)
+    dropped = inbox.drop_unfinished()
+    log.info("inbox", unfinished_dropped=dropped)
+    ledger = Ledger.open(settings.database_url)
+    stack.callback(ledger.close)
+    compute = ComputeClient(program)
+    stack.callback(compute.stop)
+    compute.start()
+    return Parts(settings, inbox, ledger, compute, destinations)
+
+
+@contextmanager
+def _only_node(settings: Settings) -> Iterator[None]:
+    """Hold the spool: two nodes on one spool would both do its work."""
+    spool = settings.node.spool
+    try:
+        spool.mkdir(parents=True, exist_ok=True)
+        lock = (spool / ".lock").open("w")
+    except OSError as error:
+        raise SettingsError(
+            f"node.spool: cannot write to {spool}: {error.strerror}; choose another folder"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"node.spool: {spool} is in use by another node; stop it or choose another folder"
+            ) from None
+        yield

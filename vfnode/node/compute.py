@@ -1,0 +1,144 @@
+"""The compute child: holds the models warm, answers one JSON line with one.
+
+``{"command": "compute" | "build", "instances": [paths], "analysis": folder,
+"results": folder}``; the answer is ``{"result": {...}}`` or ``{"error": {"name": ...,
+"code": ..., "detail": ...}}``. The only module of the node that imports torch, and no
+other one imports it. It ends when its input ends, so it cannot outlive the node.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from vfnode.dicom.ct_series import CTSeries, read_ct_series
+from vfnode.dicom.outputs import build_and_write
+from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
+from vfnode.inference.bundle import models_dir
+from vfnode.inference.pipeline import Pipeline, load_pipeline
+from vfnode.node.analysis_store import load_analysis, save_analysis
+from vfnode.spine.genant import GenantLimits
+
+Request = dict[str, Any]
+
+
+class Computer:
+    """What the child does, one request after the other.
+
+    Args:
+        load: makes the pipeline; called once, at the first series that needs it.
+    """
+
+    def __init__(self, load: Callable[[], Pipeline]) -> None:
+        self._load = load
+        self._pipeline: Pipeline | None = None
+        self._read: tuple[list[str], CTSeries] | None = None
+
+    def warm(self) -> None:
+        """Load the models.
+
+        Raises:
+            ModelError: they are missing or damaged.
+        """
+        self._pipeline = self._pipeline or self._load()
+
+    def answer(self, request: Request) -> dict[str, Any]:
+        """Do what a request asks.
+
+        Raises:
+            VfnodeError: as the library says; the series is at fault, not the child.
+        """
+        return _COMMANDS[request["command"]](self, request)
+
+    def compute(self, request: Request) -> dict[str, Any]:
+        """Read a series, analyse it, write the analysis."""
+        series = self._series(request["instances"])
+        self.warm()
+        assert self._pipeline is not None
+        analysis = self._pipeline.analyze(series.volume)
+        save_analysis(analysis, Path(request["analysis"]))
+        reason = analysis.report.reason
+        return {"reason": reason.to_dict() if reason else None}
+
+    def build(self, request: Request) -> dict[str, Any]:
+        """Make the result objects of an analysis that stands on disk."""
+        series = self._series(request["instances"])
+        analysis = load_analysis(Path(request["analysis"]))
+        build_and_write(analysis, series, Path(request["results"]))
+        self._read = None
+        return {}
+
+    def _series(self, paths: list[str]) -> CTSeries:
+        """The series of these files; build asks for what compute has just read."""
+        if self._read is None or self._read[0] != paths:
+            self._read = None  # two volumes at once would double the peak of memory
+            self._read = paths, read_ct_series([Path(path) for path in paths])[0]
+        return self._read[1]
+
+
+_COMMANDS: dict[str, Callable[[Computer, Request], dict[str, Any]]] = {
+    "compute": Computer.compute,
+    "build": Computer.build,
+}
+
+
+def main(config: dict[str, Any]) -> None:
+    """Answer requests until the input ends."""
+    # What a library prints must not stand between the answers: it goes to the log.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    models = Path(config["models"]) if config["models"] else None
+    limits = GenantLimits(*config["limits"])
+    computer = Computer(lambda: load_pipeline(models_dir(models), config["device"], limits))
+    lines = _lines()
+    try:
+        computer.warm()
+    except ModelError as error:  # each request will say so again, to whom it concerns
+        print(json.dumps({"event": "models not loaded", "reason": str(error)}), file=sys.stderr)
+    for line in lines:
+        answers.write(json.dumps(_answer(computer, json.loads(line))) + "\n")
+        answers.flush()
+
+
+def _answer(computer: Computer, request: Request) -> dict[str, Any]:
+    try:
+        return {"result": computer.answer(request)}
+    except NotEvaluableError as error:
+        return _error(error, error.code, error.detail)
+    except VfnodeError as error:
+        return _error(error, "", str(error))
+    except Exception as error:  # noqa: BLE001 - the worker's loop: one study must not end it
+        # Without the message: it may quote what a header says about the patient.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        record = {"event": "unexpected", "error": type(error).__name__, "traceback": where}
+        print(json.dumps(record), file=sys.stderr, flush=True)
+        return _error(error, "", "")
+
+
+def _error(error: Exception, code: str, detail: str) -> dict[str, Any]:
+    return {"error": {"name": type(error).__name__, "code": code, "detail": detail}}
+
+
+def _lines() -> Iterator[str]:
+    """Lines of standard input; the process ends with it, even in the midst of a series."""
+    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            waiting.put(line)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        yield waiting.get()
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

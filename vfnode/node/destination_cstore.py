@@ -1,0 +1,50 @@
+"""The destination kind 'dicom': every object of a job by C-STORE, in one association."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydicom import dcmread
+
+from vfnode.errors import DeliveryRefusedError
+from vfnode.node.result_object import OnStored, ResultObject
+from vfnode.node.settings_fields import DestinationSection
+from vfnode.node.storage_scu import Peer, association, store
+
+
+class CStoreDestination:
+    """A PACS, a router or a workstation that takes C-STORE.
+
+    Args:
+        section: its settings.
+        calling_ae_title: the node's own.
+    """
+
+    def __init__(self, section: DestinationSection, calling_ae_title: str) -> None:
+        self._peer = Peer(
+            called_ae_title=section.ae_title,
+            host=section.host,
+            port=section.port,
+            calling_ae_title=calling_ae_title,
+            timeout_s=section.timeout_s,
+        )
+
+    def send(self, objects: Sequence[ResultObject], on_stored: OnStored) -> None:
+        """Send objects in this order; one that is refused does not hold up the others.
+
+        Raises:
+            DeliveryDeferredError: the PACS does not answer or cannot take more now.
+            DeliveryRefusedError: it will never take some of the objects.
+        """
+        contexts = {(each.sop_class_uid, each.transfer_syntax_uid) for each in objects}
+        refusals = []
+        with association(self._peer, contexts) as opened:
+            for each in objects:
+                try:
+                    status = store(opened, dcmread(each.path), self._peer)
+                except DeliveryRefusedError as error:
+                    refusals.append(str(error))
+                else:
+                    on_stored(each, status)
+        if refusals:
+            raise DeliveryRefusedError("; ".join(refusals))

@@ -1,0 +1,58 @@
+"""Where results go: the kinds of destination, and what each kind must do.
+
+A new kind is one module, one line in ``DESTINATION_KINDS``, and the contract test that
+runs over the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from vfnode.errors import SettingsError
+from vfnode.node.destination_cstore import CStoreDestination
+from vfnode.node.result_object import OnStored, ResultObject
+from vfnode.node.settings import Settings
+from vfnode.node.settings_fields import DestinationSection
+
+
+class Destination(Protocol):
+    """A receiver of results."""
+
+    def send(self, objects: Sequence[ResultObject], on_stored: OnStored) -> None:
+        """Send objects in this order and tell of each as soon as it is stored.
+
+        Sending an object again that the receiver has must leave one there.
+
+        Raises:
+            DeliveryDeferredError: what was not told of may be taken later.
+            DeliveryRefusedError: what was not told of will never be taken.
+        """
+
+
+#: kind -> maker, given the settings of the destination and the node's own AE title
+DESTINATION_KINDS: Mapping[str, Callable[[DestinationSection, str], Destination]] = {
+    "dicom": CStoreDestination,
+}
+
+
+def make_destinations(settings: Settings) -> dict[str, Destination]:
+    """The destinations of the settings, by name.
+
+    Raises:
+        SettingsError: a kind that there is not.
+    """
+    return {
+        section.name: _maker(section)(section, settings.node.ae_title)
+        for section in settings.destinations
+    }
+
+
+def _maker(section: DestinationSection) -> Callable[[DestinationSection, str], Destination]:
+    try:
+        return DESTINATION_KINDS[section.kind]
+    except KeyError:
+        raise SettingsError(
+            f"destinations.{section.name}.kind: {section.kind!r} is none of "
+            f"{sorted(DESTINATION_KINDS)}; choose one of them"
+        ) from None

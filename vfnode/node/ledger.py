@@ -1,0 +1,179 @@
+"""The ledger: jobs, one per content of a series, with their deliveries and receipts.
+
+It says where things stand; what has to be done next stands in the durable workflows.
+Every entry may be made twice with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine, Row, Table, and_, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from vfnode.node.database import deliveries, jobs, metadata, open_database, receipts
+from vfnode.node.instance_header import SeriesKey
+from vfnode.node.job import Delivery, Job, JobState, Receipt
+
+
+class Ledger:
+    """Jobs, deliveries and receipts in the database of a node."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Ledger:
+        """The ledger in this database; its tables are made where they are missing."""
+        engine = open_database(url)
+        metadata.create_all(engine)
+        return cls(engine)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def register(self, job_id: str, key: SeriesKey, instances: int) -> None:
+        """A series is complete; a job that is known already stays as it is."""
+        self._insert(
+            jobs,
+            job_id=job_id,
+            study_instance_uid=key.study_instance_uid,
+            series_instance_uid=key.series_instance_uid,
+            instances=instances,
+            state=JobState.WAITING.value,
+            stage="queued",
+            created_at=_now(),
+            updated_at=_now(),
+        )
+
+    def set_state(self, job_id: str, state: JobState, stage: str | None = None) -> None:
+        """Record where a job stands now; without a stage it stays in the one it was in."""
+        values = {"state": state.value} | ({} if stage is None else {"stage": stage})
+        self._update(jobs, {"job_id": job_id}, updated_at=_now(), **values)
+
+    def set_reason(self, job_id: str, reason_code: str, reason: str) -> None:
+        """Record why a job stands where it stands; the code is empty where there is none."""
+        self._update(jobs, {"job_id": job_id}, reason_code=reason_code, reason=reason)
+
+    def settle(self, job_id: str) -> JobState:
+        """Set the state of a job from those of its deliveries, and return it."""
+        with self._engine.begin() as connection:
+            # Written first: it takes the lock, so that of two deliveries that end at once
+            # the later one sees both.
+            this = jobs.c.job_id == job_id
+            connection.execute(update(jobs).where(this).values(updated_at=_now()))
+            code = connection.scalar(select(jobs.c.reason_code).where(this))
+            found = connection.execute(select(deliveries).where(deliveries.c.job_id == job_id))
+            ways = found.all()
+            state = _settled({JobState(way.state) for way in ways}, rejected=bool(code))
+            values = {"state": state.value, "stage": "deliver"}
+            if not code:
+                values["reason"] = "; ".join(
+                    f"{w.destination}: {w.reason}" for w in ways if w.reason
+                )
+            connection.execute(update(jobs).where(this).values(**values))
+        return state
+
+    def set_run(self, job_id: str, run: int) -> None:
+        """A person started the job once more."""
+        self._update(jobs, {"job_id": job_id}, run=run)
+
+    def set_delivery(
+        self, job_id: str, destination: str, state: JobState, attempts: int, reason: str
+    ) -> None:
+        """Record where a delivery stands now."""
+        key = {"job_id": job_id, "destination": destination}
+        self._insert(deliveries, state=JobState.WAITING.value, **key)
+        self._update(deliveries, key, state=state.value, attempts=attempts, reason=reason)
+
+    def add_receipt(
+        self,
+        job_id: str,
+        destination: str,
+        sop_instance_uid: str,
+        sop_class_uid: str,
+        status: int,
+    ) -> None:
+        """A destination has stored an object; it is never sent there again."""
+        self._insert(
+            receipts,
+            job_id=job_id,
+            destination=destination,
+            sop_instance_uid=sop_instance_uid,
+            sop_class_uid=sop_class_uid,
+            status=status,
+            stored_at=_now(),
+        )
+
+    def received(self, destination: str, sop_instance_uids: Sequence[str]) -> set[str]:
+        """Which of these objects a destination has already."""
+        query = select(receipts.c.sop_instance_uid).where(
+            receipts.c.destination == destination,
+            receipts.c.sop_instance_uid.in_(sop_instance_uids),
+        )
+        with self._engine.connect() as connection:
+            return set(connection.scalars(query))
+
+    def jobs(self, job_id: str | None = None, series_uid: str | None = None) -> list[Job]:
+        """All jobs, oldest first, or those with this identifier or of this series."""
+        query = select(jobs).order_by(jobs.c.created_at, jobs.c.job_id)
+        if job_id is not None:
+            query = query.where(jobs.c.job_id == job_id)
+        if series_uid is not None:
+            query = query.where(jobs.c.series_instance_uid == series_uid)
+        with self._engine.connect() as connection:
+            found = connection.execute(query).all()
+            chosen = [row.job_id for row in found]
+            ways = connection.execute(
+                select(deliveries).where(deliveries.c.job_id.in_(chosen))
+            ).all()
+            stored = connection.execute(select(receipts).where(receipts.c.job_id.in_(chosen))).all()
+        return [_job(row, ways, stored) for row in found]
+
+    def _insert(self, table: Table, **values: Any) -> None:
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(table).values(**values))
+        except IntegrityError:  # it is there: this step runs for the second time
+            return
+
+    def _update(self, table: Table, key: dict[str, str], **values: Any) -> None:
+        rows = and_(*(table.c[name] == value for name, value in key.items()))
+        with self._engine.begin() as connection:
+            connection.execute(update(table).where(rows).values(**values))
+
+
+def _settled(states: set[JobState], *, rejected: bool) -> JobState:
+    if states <= {JobState.DELIVERED}:
+        return JobState.REJECTED if rejected else JobState.DELIVERED
+    return JobState.WAITING if JobState.WAITING in states else JobState.FAILED
+
+
+def _job(row: Row[Any], ways: Sequence[Row[Any]], stored: Sequence[Row[Any]]) -> Job:
+    fields = row._asdict() | {"state": JobState(row.state)}
+    return Job(
+        **fields,
+        deliveries=tuple(
+            Delivery(way.destination, JobState(way.state), way.attempts, way.reason)
+            for way in ways
+            if way.job_id == row.job_id
+        ),
+        receipts=tuple(
+            Receipt(
+                sop_instance_uid=one.sop_instance_uid,
+                sop_class_uid=one.sop_class_uid,
+                destination=one.destination,
+                status=one.status,
+                stored_at=one.stored_at,
+            )
+            for one in stored
+            if one.job_id == row.job_id
+        ),
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,126 @@
+"""The durable workflows: what happens to a series, surviving a kill at any instant.
+
+DBOS records every finished step in the database and goes on after the last one when the
+node starts again. A workflow's identifier is made from what it is about, so that the
+same series begins it only once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, error
+
+from vfnode.node.instance_header import SeriesKey
+from vfnode.node.settings import Settings
+from vfnode.node.spool import job_folder, write_json
+from vfnode.node.steps import Parts, Steps
+
+ANALYSE, DELIVER = "analyse_series", "deliver_results"
+ANALYSIS_QUEUE, DELIVERY_QUEUE = "analysis", "delivery"
+DELIVERIES_AT_ONCE = 4
+QUEUE_POLL_S = 0.5
+
+# Fixed, as DBOS would else derive it from the source: a new release would leave the work
+# of the old one lying. Raise it only when a workflow's order of steps changes.
+WORKFLOW_VERSION = "1"
+
+log = structlog.get_logger()
+
+
+class Workflows:
+    """The durable work of one node; one at a time in a process, as DBOS is."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        DBOS(config=_config(parts.settings))
+        self._analyse = _register(Steps(parts))
+
+    def start(self) -> None:
+        """Go on with what was begun, and take new work."""
+        DBOS.launch()
+        DBOS.register_queue(ANALYSIS_QUEUE, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_S)
+        DBOS.register_queue(
+            DELIVERY_QUEUE,
+            worker_concurrency=DELIVERIES_AT_ONCE,
+            polling_interval_sec=QUEUE_POLL_S,
+        )
+
+    def stop(self) -> None:
+        """Take no more work; what is unfinished goes on after the next start."""
+        DBOS.destroy(destroy_registry=True)
+
+    def submit(self, key: SeriesKey) -> None:
+        """Begin the analysis of a complete series; nothing if it was begun before."""
+        paths = self._parts.inbox.instances(key)
+        if not paths:
+            return
+        job_id = job_id_of(key, [path.stem for path in paths])
+        write_json(job_folder(self._parts.settings, job_id).instances, [str(p) for p in paths])
+        self._parts.ledger.register(job_id, key, len(paths))
+        with SetWorkflowID(f"{job_id}/1"):
+            DBOS.enqueue_workflow(ANALYSIS_QUEUE, self._analyse, job_id, 1)
+        log.info("series complete", job_id=job_id, instances=len(paths))
+
+
+def job_id_of(key: SeriesKey, sop_instance_uids: list[str]) -> str:
+    """What a job is about: a series with exactly these instances."""
+    parts = [key.study_instance_uid, key.series_instance_uid, *sorted(sop_instance_uids)]
+    return hashlib.sha256("\n".join(parts).encode("ascii")).hexdigest()[:32]
+
+
+def _config(settings: Settings) -> DBOSConfig:
+    return {
+        "name": "vfnode",
+        "system_database_url": settings.database_url,
+        "application_version": WORKFLOW_VERSION,
+        "log_level": "WARNING",
+    }
+
+
+def _register(steps: Steps) -> Callable[[str, int], None]:
+    """Make the two workflows of these steps known to DBOS."""
+
+    @DBOS.workflow(name=DELIVER)
+    def deliver(job_id: str, destination: str, run: int, attempt: int) -> None:
+        with _failing_visibly(steps, job_id):
+            pause_s = DBOS.run_step({"name": "send"}, steps.send, job_id, destination, attempt)
+            if pause_s is not None:
+                following = (job_id, destination, run, attempt + 1)
+                with _as_workflow(*following), SetEnqueueOptions(delay_seconds=pause_s):
+                    DBOS.enqueue_workflow(DELIVERY_QUEUE, deliver, *following)
+            DBOS.run_step({"name": "settle"}, steps.settle, job_id)
+
+    @DBOS.workflow(name=ANALYSE)
+    def analyse(job_id: str, run: int) -> None:
+        with _failing_visibly(steps, job_id):
+            if not DBOS.run_step({"name": "assemble"}, steps.assemble, job_id):
+                return
+            if not DBOS.run_step({"name": "compute"}, steps.compute, job_id):
+                return
+            for destination in DBOS.run_step({"name": "build"}, steps.build, job_id):
+                following = (job_id, destination, run, 1)
+                with _as_workflow(*following):
+                    DBOS.enqueue_workflow(DELIVERY_QUEUE, deliver, *following)
+
+    return analyse
+
+
+@contextmanager
+def _failing_visibly(steps: Steps, job_id: str) -> Iterator[None]:
+    """Let no job end without a word: what nobody foresaw fails it, with a traceback."""
+    try:
+        yield
+    except error.DBOSException:  # the engine's own: the node stops, or the work is not ours
+        raise
+    except Exception as unforeseen:
+        log.exception("unexpected", job_id=job_id)
+        steps.fail(job_id, f"unexpected {type(unforeseen).__name__}; see the log")
+        raise
+
+
+def _as_workflow(job_id: str, destination: str, run: int, attempt: int) -> SetWorkflowID:
+    return SetWorkflowID(f"{job_id}/{run}/{destination}/{attempt}")
