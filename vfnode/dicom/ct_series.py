@@ -1,0 +1,99 @@
+"""CT files -> one volume a series, with what its results must carry."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from vfnode.dicom.geometry import order_slices, stack_affine
+from vfnode.dicom.header import result_header
+from vfnode.dicom.pixels import read_hu
+from vfnode.dicom.selection import SliceHeader, group_slices, read_headers, sop_class_uid
+from vfnode.errors import NotEvaluableError
+from vfnode.spine.report import Reason
+from vfnode.spine.volume import CTVolume, FloatArray
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SourceInstance:
+    """One slice of the series that was read: a CT instance, or a frame of an Enhanced CT."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    position_mm: float  #: of the slice centre along the normal, from the first slice
+    path: Path
+    frame: int  #: from 0
+
+
+@dataclass(frozen=True)
+class CTSeries:
+    """A volume, the instances that it was read from, and the header for its results."""
+
+    volume: CTVolume
+    instances: tuple[SourceInstance, ...]  #: one a slice, in the order of ``volume``'s k axis
+    header: Dataset  #: cleaned patient, study and equipment attributes (header.py)
+    study_instance_uid: str
+    series_instance_uid: str
+    frame_of_reference_uid: str
+
+    def instance_at(self, point_mm: FloatArray) -> SourceInstance:
+        """The slice nearest to a patient point (3,), LPS mm."""
+        k = round(float(self.volume.to_voxel(np.asarray(point_mm, float))[0]))
+        return self.instances[min(max(k, 0), len(self.instances) - 1)]
+
+
+def read_ct_series(paths: Sequence[Path]) -> tuple[CTSeries, ...]:
+    """Read every original CT series of some files and folders, thinnest slices first.
+
+    A series that cannot be evaluated is passed over while another one can.
+
+    Raises:
+        UnreadableInputError: nothing there, no DICOM, or a damaged file; names it.
+        NotEvaluableError: no series that can be evaluated; carries a coded reason.
+    """
+    headers = read_headers(paths)
+    if not headers:
+        raise NotEvaluableError(Reason.NOT_CT.code, "no original CT slice among the DICOM files")
+    series: list[CTSeries] = []
+    refusal: NotEvaluableError | None = None
+    for uid, slices in sorted(group_slices(headers).items(), key=lambda item: -len(item[1])):
+        try:
+            series.append(_assemble(order_slices(slices)))
+        except NotEvaluableError as error:
+            log.info("series %s passed over: %s", uid, error)
+            refusal = refusal or error
+    if not series and refusal:
+        raise refusal
+    return tuple(sorted(series, key=lambda found: float(found.volume.spacing_mm[0])))
+
+
+def _assemble(slices: list[SliceHeader]) -> CTSeries:
+    affine = stack_affine(slices)
+    first = slices[0]
+    header = result_header(first)
+    return CTSeries(
+        volume=CTVolume(read_hu(slices), affine),
+        instances=tuple(_source(item, first) for item in slices),
+        header=header,
+        study_instance_uid=str(header.StudyInstanceUID),
+        series_instance_uid=first.series_instance_uid,
+        frame_of_reference_uid=first.frame_of_reference_uid,
+    )
+
+
+def _source(item: SliceHeader, first: SliceHeader) -> SourceInstance:
+    along = abs(float((item.position_mm - first.position_mm) @ first.normal))
+    return SourceInstance(
+        sop_class_uid=sop_class_uid(item.dataset),
+        sop_instance_uid=item.sop_instance_uid,
+        position_mm=along,
+        path=item.path,
+        frame=item.frame,
+    )

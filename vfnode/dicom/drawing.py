@@ -1,0 +1,103 @@
+"""The annotated straightened sagittal: CT in a bone window with the measured bodies on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from vfnode.dicom import picture_text
+from vfnode.dicom.canvas import Canvas, Colour, Point, colour
+from vfnode.dicom.picture_layout import Geometry, PictureFacts, layout, place_image
+from vfnode.spine.report import Analysis, VertebraFinding
+from vfnode.spine.resample import window
+from vfnode.spine.straighten import StraightenedSagittal
+from vfnode.spine.volume import FloatArray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture whose pixels have a known size."""
+
+    rgb: npt.NDArray[np.uint8]  #: (rows, columns, 3)
+    geometry: Geometry
+
+    @property
+    def pixel_mm(self) -> float:
+        """Size of a pixel of the CT part, mm, the same both ways."""
+        return self.geometry.pixel_mm
+
+    def image(self) -> Image.Image:
+        """The picture for saving as PNG."""
+        return Image.fromarray(self.rgb)
+
+
+def draw_picture(analysis: Analysis, facts: PictureFacts) -> Picture:
+    """Draw a report on its straightened image; one page with the reason where there is none.
+
+    No patient identity is drawn: SC is copied and shown without its header.
+    """
+    place = place_image(analysis.sagittal)
+    page = _blank_page(place)
+    if analysis.sagittal is not None:
+        page.paste(_annotated_ct(analysis, analysis.sagittal, place), (place.left_px, place.top_px))
+    picture_text.write_all(page, analysis.report, place, facts)
+    return Picture(np.asarray(page.finished(), np.uint8), place)
+
+
+def _blank_page(place: Geometry) -> Canvas:
+    """Even size: some encoders and viewers stumble over odd ones."""
+    chosen = layout()
+    width = place.left_px + place.width_px + chosen["columns_px"]["level_width"]
+    height = place.top_px + place.height_px + chosen["bands_px"]["footer"]
+    return Canvas(width + width % 2, height + height % 2)
+
+
+def _annotated_ct(analysis: Analysis, sagittal: StraightenedSagittal, place: Geometry) -> Canvas:
+    """The CT part alone; what sticks out of it is cut off by its edge."""
+    canvas = Canvas(place.width_px, place.height_px)
+    limits = layout()["window_hu"]
+    grey = np.rint(window(sagittal.hu, limits["low"], limits["high"]) * 255).astype(np.uint8)
+    # Enlarged by a box of corners, not of pixel centres: a viewer's ruler measures true.
+    step = sagittal.step_mm
+    left = (place.first_mm + place.half_step_mm) / step
+    right = left + place.width_px * place.pixel_mm / step
+    box = (left, 0.0, right, place.height_px * place.pixel_mm / step)
+    canvas.paste_grey(Image.fromarray(grey), box)
+    corner = np.array([place.left_px, place.top_px], float)
+    for finding in analysis.report.vertebrae:
+        points = place.to_pixels(finding.keypoints_sagittal_mm) - corner
+        _draw_body(canvas, points, finding, place.pixel_mm)
+    return canvas
+
+
+def _draw_body(
+    canvas: Canvas, points: FloatArray, finding: VertebraFinding, pixel_mm: float
+) -> None:
+    """Hexagon and three segments of one body; ``points`` (3, 2, 2) in the canvas's pixels."""
+    measures = layout()["segment_mm"]
+    ink = grade_colour(finding)
+    hexagon = [*points[:, 0], *points[::-1, 1], points[0, 0]]
+    canvas.line([_point(p) for p in hexagon], (*ink[:3], 140), measures["outline"] / pixel_mm)
+    abnormal = finding.complete and finding.grade.rank > 0
+    width = measures["width_abnormal" if abnormal else "width"] / pixel_mm
+    for superior, inferior in points:
+        canvas.line([_point(superior), _point(inferior)], ink, width)
+        along = inferior - superior
+        across = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-6)
+        tick = across * measures["tick"] / pixel_mm / 2
+        for end in (superior, inferior):
+            canvas.line([_point(end - tick), _point(end + tick)], ink, width)
+
+
+def grade_colour(finding: VertebraFinding) -> Colour:
+    """Colour of a body's grade; grey where it was not graded."""
+    if not finding.complete:
+        return colour("not_graded")
+    return colour(layout()["grades"][finding.grade.value]["colour"])
+
+
+def _point(pair: FloatArray) -> Point:
+    return (float(pair[0]), float(pair[1]))

@@ -1,0 +1,137 @@
+"""The picture's measures, colours, fonts and texts, read from dicom_templates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from vfnode.dicom.templates import load_template, texts
+from vfnode.spine.genant import GenantGrade, GenantLimits
+from vfnode.spine.report import FractureReport, VertebraFinding
+from vfnode.spine.straighten import StraightenedSagittal
+from vfnode.spine.vertebra import VertebralLevel
+from vfnode.spine.volume import FloatArray
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What the picture says beside the measurements."""
+
+    product: str
+    version: str
+    created: datetime
+    language: str = "en"
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the straightened image lies in the picture."""
+
+    pixel_mm: float
+    left_px: int  #: picture column of the image's left edge
+    top_px: int
+    width_px: int
+    height_px: int
+    first_mm: float  #: x of the image's left edge in sagittal coordinates
+    half_step_mm: float
+
+    def to_pixels(self, xz_mm: FloatArray) -> FloatArray:
+        """Sagittal points (..., 2) in mm -> picture (column, row), from the corner of pixel 0."""
+        corner = np.array([self.left_px, self.top_px], float)
+        origin = np.array([self.first_mm, -self.half_step_mm])
+        return corner + (np.asarray(xz_mm, float) - origin) / self.pixel_mm
+
+
+def layout() -> dict[str, Any]:
+    """Measures and colours: dicom_templates/picture.json."""
+    return load_template("picture.json")
+
+
+def words(language: str) -> dict[str, Any]:
+    """Texts in a language: dicom_templates/picture_texts.json."""
+    return texts("picture_texts.json", language)
+
+
+def place_image(sagittal: StraightenedSagittal | None) -> Geometry:
+    """Pixel size and place of the straightened image; an empty page without one."""
+    chosen = layout()
+    bands, columns = chosen["bands_px"], chosen["columns_px"]
+    top = bands["header"] + bands["column_heads"]
+    if sagittal is None:
+        width = round(chosen["view_width_mm"] / chosen["pixel_mm"][0])
+        return Geometry(chosen["pixel_mm"][0], columns["image"], top, width, width, 0.0, 0.0)
+    rows, width_columns = sagittal.hu.shape
+    step = sagittal.step_mm
+    room = chosen["max_height_px"] - top - bands["footer"]
+    fitting = (size for size in chosen["pixel_mm"] if rows * step / size <= room)
+    pixel_mm = next(fitting, chosen["pixel_mm"][-1])
+    shown_mm = min(chosen["view_width_mm"], width_columns * step)
+    return Geometry(
+        pixel_mm=pixel_mm,
+        left_px=columns["image"],
+        top_px=top,
+        width_px=int(shown_mm / pixel_mm),
+        height_px=int(rows * step / pixel_mm),
+        first_mm=sagittal.curve_x_mm - shown_mm / 2,
+        half_step_mm=step / 2,
+    )
+
+
+def spread(centres: FloatArray, gap: float, low: float, high: float) -> FloatArray:
+    """Rows (N,) nearest to ``centres``, in the same order, at least ``gap`` apart.
+
+    The least-squares answer: neighbours that would touch are moved as one block.
+    """
+    blocks: list[tuple[float, int]] = []
+    for index, centre in enumerate(np.asarray(centres, float)):
+        total, size = float(centre) - index * gap, 1
+        while blocks and blocks[-1][0] / blocks[-1][1] > total / size:
+            before, count = blocks.pop()
+            total, size = total + before, size + count
+        blocks.append((total, size))
+    base = np.concatenate([np.full(size, total / size) for total, size in blocks] or [[]])
+    count = len(base)
+    base = np.clip(base, low, max(low, high - (count - 1) * gap))
+    return base + np.arange(count) * gap
+
+
+def level_name(finding: VertebraFinding, index: int) -> str:
+    """Level of one body, or ``#n`` where it is unknown; ``index`` counts from 0."""
+    if finding.level is VertebralLevel.UNKNOWN:
+        return f"#{index + 1}"
+    return str(finding.level.value)
+
+
+def ratio_text(ratio: float, limits: GenantLimits) -> str:
+    """G with two decimals, three where two would read as another grade (0.804 as 0.80)."""
+    grade = GenantGrade.from_height_ratio(ratio, limits)
+    short = f"{ratio:.2f}"
+    if GenantGrade.from_height_ratio(float(short), limits) is grade:
+        return short
+    return f"{ratio:.3f}"
+
+
+def summary(report: FractureReport, language: str) -> str:
+    """One sentence: how many graded bodies reach the moderate limit, and the smallest G."""
+    wording = words(language)
+    if report.reason is not None:
+        return f"{wording['not_evaluable']}: {report.reason.meaning}"
+    graded = report.evaluated
+    if not graded:
+        return str(wording["summary_undetermined"])
+    lowest = min(graded, key=lambda finding: finding.height_ratio)
+    limit = report.limits.moderate
+    count = sum(finding.height_ratio <= limit for finding in graded)
+    sentence: str = wording["summary_some" if count else "summary_none"]
+    index = next(i for i, finding in enumerate(report.vertebrae) if finding is lowest)
+    return sentence.format(
+        count=count,
+        graded=len(graded),
+        limit=limit,
+        ratio=ratio_text(lowest.height_ratio, report.limits),
+        level=level_name(lowest, index),
+        grade=wording["grades"][lowest.grade.value],
+    )

@@ -1,0 +1,185 @@
+"""The words of the picture: header, one row a vertebra, levels, legend, scale, footer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vfnode.dicom.canvas import Canvas, Point, colour
+from vfnode.dicom.picture_layout import (
+    Geometry,
+    PictureFacts,
+    layout,
+    level_name,
+    ratio_text,
+    spread,
+    summary,
+    words,
+)
+from vfnode.spine.report import FractureReport, Reason, VertebraFinding
+from vfnode.spine.vertebra import COLUMNS
+from vfnode.spine.volume import FloatArray
+
+WHITE = colour("#FFFFFF")
+
+
+def write_all(page: Canvas, report: FractureReport, place: Geometry, facts: PictureFacts) -> None:
+    """Write everything that is text or belongs to a text."""
+    _write_header(page, report, facts)
+    if report.reason is not None:
+        _write_reason(page, report.reason, place, facts.language)
+    if report.vertebrae:
+        _write_column_heads(page, place, facts.language)
+        _write_rows(page, report, place, facts.language)
+    if report.spine is not None:
+        _draw_scale(page, place, facts.language)
+        _write_directions(page, place)
+    bottom = place.top_px + place.height_px
+    _write_legend(page, bottom + 28.0, report, facts.language)
+    _write_footer(page, bottom + 64.0, report, facts)
+
+
+def _write_header(page: Canvas, report: FractureReport, facts: PictureFacts) -> None:
+    wording = words(facts.language)
+    margin = layout()["bands_px"]["margin"]
+    page.text((margin, 32), wording["title"], colour("text"), "bold title")
+    warning, right = wording["warning"], page.width - margin
+    left = right - page.text_width(warning, "bold head") - 24
+    page.frame(((left, 17), (right, 47)), colour("warning"))
+    page.text(((left + right) / 2, 32), warning, colour("warning"), "bold head", "mm")
+    page.text((margin, 70), summary(report, facts.language), colour("text"), "medium summary")
+    page.line([(margin, 92), (right, 92)], colour("line"))
+
+
+def _write_reason(page: Canvas, reason: Reason, place: Geometry, language: str) -> None:
+    x = (place.left_px + place.width_px) / 2
+    y = place.top_px + place.height_px / 2
+    page.frame(((x - 340, y - 56), (x + 340, y + 56)), colour("line"))
+    page.text((x, y - 20), words(language)["not_evaluable"], colour("warning"), "bold title", "mm")
+    page.text((x, y + 22), reason.meaning, colour("text"), "regular row", "mm")
+
+
+def _write_column_heads(page: Canvas, place: Geometry, language: str) -> None:
+    heads, columns, muted = words(language)["heads"], layout()["columns_px"], colour("muted")
+    y = place.top_px - 14.0
+    page.text((columns["mark"] - 12, y), heads["grade"], muted, "regular head", "ls")
+    for name in ("ratio", *COLUMNS):
+        page.text((columns[name], y), heads[name], muted, "regular head", "rs")
+    middle = (columns["anterior"] + columns["posterior"]) / 2 - 15
+    page.text((middle, y - 18), heads["heights"], muted, "regular small", "ms")
+    page.text((_level_x(place), y), heads["level"], muted, "regular head", "ls")
+
+
+def _write_rows(page: Canvas, report: FractureReport, place: Geometry, language: str) -> None:
+    """Rows beside their bodies, moved apart where bodies are low; leaders show whose they are."""
+    gap = layout()["row_px"]
+    pixels = [place.to_pixels(finding.keypoints_sagittal_mm) for finding in report.vertebrae]
+    centres = np.array([body[..., 1].mean() for body in pixels])
+    top, bottom = place.top_px + gap / 2, place.top_px + place.height_px - gap / 2
+    right = place.left_px + place.width_px
+    for index, y in enumerate(spread(centres, gap, top, bottom)):
+        finding, body = report.vertebrae[index], pixels[index]
+        row = float(y)
+        _write_row(page, finding, row, language)
+        start = (layout()["columns_px"]["posterior"] + 8.0, row)
+        _draw_leader(page, start, body[0].mean(0) - (4, 0), place.left_px)
+        _draw_leader(page, (_level_x(place) - 6, row), body[2].mean(0) + (4, 0), right)
+        name = level_name(finding, index)
+        page.text((_level_x(place), row), name, colour("text"), "bold level")
+
+
+def _write_row(page: Canvas, finding: VertebraFinding, y: float, language: str) -> None:
+    wording, columns = words(language), layout()["columns_px"]
+    ink = colour("text" if finding.complete else "not_graded")
+    if finding.complete:
+        draw_mark(page, (columns["mark"], y), finding.grade.value)
+        grade = wording["grades"][finding.grade.value]
+        label = f"{grade} {wording['deformities'][finding.deformity.value]}".strip()
+        ratio = ratio_text(finding.height_ratio, finding.limits)
+        page.text((columns["ratio"], y), ratio, ink, "bold row", "rm")
+    else:
+        label = wording["not_graded"]
+    strong = finding.complete and finding.grade.rank > 0
+    page.text((columns["grade"], y), label, ink, "bold row" if strong else "regular row")
+    for name, height in zip(COLUMNS, finding.heights_mm, strict=True):
+        page.text((columns[name], y), f"{height:.1f}", ink, "regular row", "rm")
+
+
+def _draw_leader(page: Canvas, row: Point, body: FloatArray, edge: float) -> None:
+    """From a row to its body: slanting in the margin, level and fainter on the image."""
+    x, y = float(body[0]), float(body[1])
+    page.line([row, (edge, y)], colour("leader", 150))
+    page.line([(edge, y), (x, y)], colour("leader", 100))
+
+
+def draw_mark(page: Canvas, centre: Point, grade: str) -> None:
+    """The grade's shape with its Genant number: colour is never the only sign."""
+    style, (x, y) = layout()["grades"][grade], centre
+    shapes = {
+        "triangle": [(x, y - 12), (x + 12.5, y + 9.5), (x - 12.5, y + 9.5)],
+        "diamond": [(x, y - 13), (x + 13, y), (x, y + 13), (x - 13, y)],
+        "square": [(x - 10, y - 10), (x + 10, y - 10), (x + 10, y + 10), (x - 10, y + 10)],
+    }
+    if style["shape"] in shapes:
+        page.polygon(shapes[style["shape"]], colour(style["colour"]))
+    else:
+        page.disc(centre, 10.5, colour(style["colour"]))
+    # The middle of a triangle's weight lies below the middle of its box.
+    low = 2.5 if style["shape"] == "triangle" else 0.0
+    page.text((x, y + low), style["mark"], colour("ink"), "bold mark", "mm")
+
+
+def _draw_scale(page: Canvas, place: Geometry, language: str) -> None:
+    """A vertical bar with a tick every 10 mm, low at the left of the image."""
+    length_mm = layout()["scale_bar_mm"]
+    length = length_mm / place.pixel_mm
+    x, low = place.left_px + 16.0, place.top_px + place.height_px - 16.0
+    page.line([(x, low), (x, low - length)], WHITE, 1.5)
+    for tick in np.linspace(0, length, length_mm // 10 + 1):
+        wide = 10 if tick in (0, length) else 6
+        page.line([(x - 0.75, low - tick), (x + wide, low - tick)], WHITE, 1.5)
+    label = words(language)["scale"].format(length=length_mm)
+    page.text((x + 15, low - length / 2), label, WHITE, "medium small")
+
+
+def _write_directions(page: Canvas, place: Geometry) -> None:
+    """DICOM's letters of direction (PS3.3 C.7.6.1.1.1), beside the spine and not on it."""
+    left, top = place.left_px, place.top_px
+    right, bottom = left + place.width_px, top + place.height_px
+    beside = left + place.width_px * 0.28
+    for letter, at in (
+        ("A", (left + 14, top + 16)),
+        ("P", (right - 14, top + 16)),
+        ("H", (beside, top + 16)),
+        ("F", (beside, bottom - 16)),
+    ):
+        page.text(at, letter, colour("muted"), "medium head", "mm")
+
+
+def _write_legend(page: Canvas, y: float, report: FractureReport, language: str) -> None:
+    legend, limits = words(language)["legend"], report.limits
+    x = float(layout()["columns_px"]["mark"])
+    for grade in layout()["grades"]:
+        text = legend[grade].format(
+            mild=limits.mild, moderate=limits.moderate, severe=limits.severe
+        )
+        draw_mark(page, (x, y), grade)
+        page.text((x + 20, y), text, colour("text"), "regular row")
+        x += page.text_width(text, "regular row") + 64
+
+
+def _write_footer(page: Canvas, y: float, report: FractureReport, facts: PictureFacts) -> None:
+    wording = words(facts.language)
+    models = ", ".join(f"{model.name} ({model.sha256[:8]})" for model in report.models)
+    made = wording["created"].format(created=facts.created.strftime("%Y-%m-%d %H:%M"))
+    lines = [
+        wording["explanation"],
+        f"{wording['product'].format(product=facts.product, version=facts.version)} · {made}",
+        *([wording["models"].format(models=models)] if models else []),
+    ]
+    for index, line in enumerate(lines):
+        at = (layout()["bands_px"]["margin"], y + 20 * index)
+        page.text(at, line, colour("muted"), "regular small")
+
+
+def _level_x(place: Geometry) -> float:
+    return place.left_px + place.width_px + 30.0

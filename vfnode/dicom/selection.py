@@ -1,0 +1,265 @@
+"""Which files of a folder are slices of an original CT, and which of them belong together."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+)
+
+from vfnode.dicom.uids import derive_uid
+from vfnode.errors import UnreadableInputError
+from vfnode.spine.volume import FloatArray
+
+CT_SOP_CLASSES = (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+)
+#: Values of ImageType (PS3.3 C.7.6.1.1.2) that mark what is not a stack of original slices.
+NOT_SLICES = frozenset({"LOCALIZER", "SCOUT", "MIP", "MINIP", "MPR", "PROJECTION IMAGE", "VRT"})
+#: Enough for the header of nearly every single-frame CT; longer ones are read again whole.
+HEAD_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, eq=False)
+class SliceHeader:
+    """One CT slice, a file or one frame of a file, without its pixels."""
+
+    path: Path
+    dataset: Dataset  #: everything before the pixels; shared by the frames of one file
+    pixel_offset: int  #: byte at which the value of PixelData starts; 0 where it is compressed
+    frame: int  #: from 0
+    image_type: tuple[str, ...]
+    position_mm: FloatArray  #: (3,) ImagePositionPatient
+    orientation: FloatArray  #: (6,) ImageOrientationPatient
+    pixel_spacing_mm: tuple[float, float]  #: between rows, between columns
+    rescale: tuple[float, float]  #: slope, intercept
+
+    @property
+    def normal(self) -> FloatArray:
+        """Unit vector (3,) across the slice."""
+        normal = np.cross(self.orientation[:3], self.orientation[3:])
+        unit: FloatArray = normal / np.linalg.norm(normal)
+        return unit
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """Own UID; that of the file meta information where the data set has none."""
+        meta = getattr(self.dataset, "file_meta", {})
+        return str(self.dataset.get("SOPInstanceUID") or meta.get("MediaStorageSOPInstanceUID", ""))
+
+    @property
+    def frame_of_reference_uid(self) -> str:
+        """Own UID; derived from the series where the data set has none."""
+        own = str(self.dataset.get("FrameOfReferenceUID") or "")
+        return own or derive_uid("frame of reference", self.series_instance_uid)
+
+    @property
+    def series_instance_uid(self) -> str:
+        """Own UID; derived from what the slices share where a copy lost it."""
+        own = str(self.dataset.get("SeriesInstanceUID") or "")
+        return own or derive_uid("series", str(self.dataset.get("FrameOfReferenceUID") or ""))
+
+
+def sop_class_uid(dataset: Dataset) -> str:
+    """SOP class of a data set; that of the file meta information where it has none."""
+    meta = getattr(dataset, "file_meta", {})
+    return str(dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID", ""))
+
+
+def read_headers(paths: Sequence[Path]) -> list[SliceHeader]:
+    """Headers of all original CT slices in files and folders (searched to any depth).
+
+    Files of a folder that are not DICOM are passed over; a file that was named is not.
+
+    Raises:
+        UnreadableInputError: nothing there, no DICOM in it, or a damaged file; names it.
+    """
+    datasets = list(_datasets(paths))
+    if not datasets:
+        names = ", ".join(str(path) for path in paths) or "an empty list"
+        raise UnreadableInputError(f"no DICOM file in {names}")
+    return [
+        header
+        for path, dataset, offset in datasets
+        if sop_class_uid(dataset) in CT_SOP_CLASSES
+        for header in _slices(path, dataset, offset)
+        if is_original(header.image_type)
+    ]
+
+
+def is_original(image_type: Iterable[str]) -> bool:
+    """Whether an ImageType means a reconstructed slice and not something made of slices.
+
+    DERIVED\\PRIMARY passes: filters and lossless rewriting leave geometry and HU alone.
+    A missing ImageType passes too: old archives lost it, and geometry decides later.
+    """
+    values = [value.upper().strip() for value in image_type]
+    if NOT_SLICES.intersection(values):
+        return False
+    return values[:2] != ["DERIVED", "SECONDARY"]
+
+
+def group_slices(headers: Iterable[SliceHeader]) -> dict[str, list[SliceHeader]]:
+    """The main stack of each series: SeriesInstanceUID -> slices in no order.
+
+    A stack has one orientation, matrix, pixel spacing and frame of reference. The largest
+    stack of a series is kept: localizers that hide in a series without saying so have
+    another orientation or matrix, and there are few of them.
+    """
+    stacks: dict[str, dict[tuple[Any, ...], list[SliceHeader]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for header in headers:
+        key = (
+            *(np.round(header.orientation, 2) + 0.0).tolist(),
+            header.dataset.Rows,
+            header.dataset.Columns,
+            *np.round(header.pixel_spacing_mm, 3).tolist(),
+        )
+        stacks[header.series_instance_uid][key].append(header)
+    return {
+        uid: _one_frame_of_reference(max(found.values(), key=len)) for uid, found in stacks.items()
+    }
+
+
+def _one_frame_of_reference(stack: list[SliceHeader]) -> list[SliceHeader]:
+    """The slices of the largest frame of reference.
+
+    All of them where nearly every slice has its own: some de-identification (LIDC-IDRI)
+    draws a new UID for each file, which cannot have been the scanner's doing.
+    """
+    found: dict[str, list[SliceHeader]] = defaultdict(list)
+    for header in stack:
+        found[header.frame_of_reference_uid].append(header)
+    return stack if len(found) > len(stack) / 2 else max(found.values(), key=len)
+
+
+def _datasets(paths: Sequence[Path]) -> Iterator[tuple[Path, Dataset, int]]:
+    for path in paths:
+        if path.is_dir():
+            for inner in sorted(p for p in path.rglob("*") if p.is_file()):
+                try:
+                    yield _read_head(inner)
+                except InvalidDicomError:
+                    continue  # a DICOMDIR's neighbours: notes, checksums, viewers
+        else:
+            try:
+                yield _read_head(path)
+            except InvalidDicomError as error:
+                raise UnreadableInputError(f"{path} is not a DICOM file") from error
+
+
+def _read_head(path: Path) -> tuple[Path, Dataset, int]:
+    """Data set before the pixels, and the byte at which the PixelData element starts."""
+    try:
+        with path.open("rb") as file:
+            head = io.BytesIO(file.read(HEAD_BYTES))
+            try:
+                dataset = pydicom.dcmread(head, stop_before_pixels=True)
+                complete = _at_pixel_data(head)
+            except (EOFError, ValueError, KeyError, NotImplementedError):
+                complete = False
+            if not complete:
+                file.seek(0)
+                dataset = pydicom.dcmread(file, stop_before_pixels=True)
+                return path, dataset, file.tell()
+            return path, dataset, head.tell()
+    except InvalidDicomError:
+        raise
+    except (OSError, EOFError, ValueError, KeyError, NotImplementedError) as error:
+        raise UnreadableInputError(f"cannot read {path}: {error}") from error
+
+
+def _at_pixel_data(file: io.BytesIO) -> bool:
+    """Whether the next element is PixelData (7FE0,0010), in either byte order."""
+    start = file.tell()
+    tag = file.read(4)
+    file.seek(start)
+    return tag in (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
+
+
+def _slices(path: Path, dataset: Dataset, offset: int) -> Iterator[SliceHeader]:
+    try:
+        frames = int(dataset.get("NumberOfFrames") or 1)
+        start = _value_offset(dataset, offset)
+        for frame in range(frames):
+            yield _slice(path, dataset, start, frame)
+    except (AttributeError, TypeError, ValueError, IndexError, KeyError) as error:
+        raise UnreadableInputError(f"{path} lacks what places a CT slice: {error}") from error
+
+
+def _slice(path: Path, dataset: Dataset, pixel_offset: int, frame: int) -> SliceHeader:
+    part = _functional_groups(dataset, frame)
+    spacing = part("PixelSpacing", "PixelMeasuresSequence")
+    kind = part("FrameType", "CTImageFrameTypeSequence") or dataset.get("ImageType")
+    header = SliceHeader(
+        path=path,
+        dataset=dataset,
+        pixel_offset=pixel_offset,
+        frame=frame,
+        image_type=(kind,) if isinstance(kind, str) else tuple(kind or ()),
+        position_mm=np.array(part("ImagePositionPatient", "PlanePositionSequence"), float),
+        orientation=np.array(part("ImageOrientationPatient", "PlaneOrientationSequence"), float),
+        pixel_spacing_mm=(float(spacing[0]), float(spacing[1])),
+        rescale=_rescale(part),
+    )
+    _check(header)
+    return header
+
+
+def _check(header: SliceHeader) -> None:
+    if header.position_mm.shape != (3,) or header.orientation.shape != (6,):
+        raise ValueError("ImagePositionPatient or ImageOrientationPatient is empty")
+    cross = np.linalg.norm(np.cross(header.orientation[:3], header.orientation[3:]))
+    if not abs(cross - 1.0) < 0.05:  # noqa: PLR2004 - rounded cosines still pass
+        raise ValueError("ImageOrientationPatient is not two perpendicular unit vectors")
+    if min(header.pixel_spacing_mm) <= 0:
+        raise ValueError("PixelSpacing is not positive")
+    if not header.sop_instance_uid:
+        raise ValueError("SOPInstanceUID is missing")
+
+
+def _rescale(part: Any) -> tuple[float, float]:
+    slope = part("RescaleSlope", "PixelValueTransformationSequence")
+    intercept = part("RescaleIntercept", "PixelValueTransformationSequence")
+    if slope is None or intercept is None:
+        raise ValueError("RescaleSlope or RescaleIntercept is missing: not in HU")
+    return float(slope), float(intercept)
+
+
+def _functional_groups(dataset: Dataset, frame: int) -> Any:
+    """Look an attribute up: per frame, then shared (PS3.3 C.7.6.16), then at the top."""
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence")
+    shared = dataset.get("SharedFunctionalGroupsSequence")
+    groups = [*([per_frame[frame]] if per_frame else []), *(shared or [])]
+
+    def look_up(keyword: str, sequence: str) -> Any:
+        for group in groups:
+            items = group.get(sequence)
+            if items and items[0].get(keyword) is not None:
+                return items[0].get(keyword)
+        return dataset.get(keyword)
+
+    return look_up
+
+
+def _value_offset(dataset: Dataset, element_offset: int) -> int:
+    """Byte of the first pixel in the file; 0 where only a decoder can get at the pixels."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_compressed or syntax.is_deflated:
+        return 0
+    return element_offset + (8 if syntax.is_implicit_VR else 12)

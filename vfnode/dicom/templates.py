@@ -1,0 +1,57 @@
+"""Where the data of the results lie: codes, texts, layout, fonts, schema."""
+
+from __future__ import annotations
+
+import json
+import sysconfig
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from vfnode.errors import ResultError
+
+
+@cache
+def templates_dir() -> Path:
+    """Folder ``dicom_templates``.
+
+    Beside the package in a checkout or an editable installation, else
+    ``share/vfnode/dicom_templates`` of the environment, where ``pip install`` puts data files.
+
+    Raises:
+        ResultError: neither exists.
+    """
+    beside = Path(__file__).resolve().parents[2] / "dicom_templates"
+    installed = Path(sysconfig.get_path("data")) / "share" / "vfnode" / "dicom_templates"
+    for folder in (beside, installed):
+        if folder.is_dir():
+            return folder
+    raise ResultError(f"no dicom_templates folder at {beside} or {installed}: install vfnode again")
+
+
+@cache
+def load_template(name: str) -> dict[str, Any]:
+    """One JSON file of the folder, parsed once; treat it as read-only.
+
+    Raises:
+        ResultError: the file is missing or is not JSON.
+    """
+    path = templates_dir() / name
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultError(f"cannot read {path}: {error}") from error
+    return content
+
+
+def texts(name: str, language: str) -> dict[str, Any]:
+    """Texts of one file in a language, e.g. ``texts("sr_texts.json", "en")``.
+
+    Raises:
+        ResultError: the file has no such language.
+    """
+    languages = load_template(name)
+    if language not in languages:
+        raise ResultError(f"{name} has no texts in {language!r}, only in {', '.join(languages)}")
+    chosen: dict[str, Any] = languages[language]
+    return chosen
