@@ -45,9 +45,9 @@ class VertebraDetector(nn.Module):
             for below, here in zip(CHANNELS[:1:-1], CHANNELS[-2:0:-1], strict=True)
         )
         self.head = nn.Conv2d(CHANNELS[1], OUTPUTS, 1)
-        nn.init.constant_(self.head.bias, 0.0)
-        with torch.no_grad():  # few cells hold a vertebra: start from that
-            self.head.bias[0] = -3.0
+        rare = torch.zeros(OUTPUTS)
+        rare[0] = -3.0  # few cells hold a vertebra: start from that
+        self.head.bias = nn.Parameter(rare)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """See the class."""

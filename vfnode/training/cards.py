@@ -54,18 +54,18 @@ def keypoints_card(figures: dict[str, float], minutes: float, images: int) -> st
     return _HEAD.format(
         title="Keypoint refiner (second look)",
         what=(
-            "Places the six keypoints of one vertebral body on a planar sagittal crop in the body's\n"
-            "own frame, by heat-maps."
+            "Places the six keypoints of one vertebral body on a planar sagittal crop in the\n"
+            "body's own frame, by heat-maps."
         ),
         recipe=(
-            f"U-Net of 0.4 million parameters, trained for {minutes:g} minutes on one CPU core, bodies\n"
-            f"of {images} drawn columns, degraded anew at every reading."
+            f"U-Net of 0.4 million parameters, trained for {minutes:g} minutes on one CPU core,\n"
+            f"bodies of {images} drawn columns, degraded anew at every reading."
         ),
         table=_table(figures),
         limits=(
-            "It relies on a first detection within about 4 mm. It may settle on the neighbour of a\n"
-            "strongly crushed body; dents of one endplate beside a disc as dense as bone, and fused\n"
-            "levels, are measured poorly."
+            "It relies on a first detection within about 4 mm. It may settle on the neighbour of\n"
+            "a strongly crushed body; dents of one endplate beside a disc as dense as bone, and\n"
+            "fused levels, are measured poorly."
         ),
     )
 

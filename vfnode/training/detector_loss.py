@@ -47,10 +47,11 @@ def _segments(offsets: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
 
 def _heights(segments: torch.Tensor) -> torch.Tensor:
     """(n, 3) mm."""
-    return OFFSET_MM * torch.linalg.vector_norm(segments[:, :, 1] - segments[:, :, 0], dim=-1)
+    heights: torch.Tensor = torch.linalg.vector_norm(segments[:, :, 1] - segments[:, :, 0], dim=-1)
+    return OFFSET_MM * heights
 
 
 def _log_ratios(heights_mm: torch.Tensor) -> torch.Tensor:
     """Logarithms of the three ratios of two heights, (n, 3)."""
-    log = heights_mm.clamp_min(_LOWEST_MM).log()
+    log: torch.Tensor = heights_mm.clamp_min(_LOWEST_MM).log()
     return log - log.roll(1, dims=1)

@@ -37,7 +37,7 @@ def sagittal_cache(
         _KEYPOINTS: (np.float32, (count, len(LEVELS), 3, 2, 2)),
     }
     hu, labels, keypoints = (
-        np.lib.format.open_memmap(home / name, mode, dtype, shape)  # type: ignore[no-untyped-call]
+        np.lib.format.open_memmap(home / name, mode, dtype, shape)
         for name, (dtype, shape) in shapes.items()
     )
     for index in range(drawn, count):

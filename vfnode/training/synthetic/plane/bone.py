@@ -63,10 +63,13 @@ def draw_body(
     """Cortex, marrow and what may lie in it; the outline is the labelled one."""
     cortex = patient.cortical_hu * rng.normal(1, 0.1)
     outline = canvas.natural(body.ring((0, 1), (0, 1)))
-    canvas.fill(outline, cortex + 60 * patient.coarse, label=label)
+    # Walls are thinner and fainter than endplates on most CT.
+    canvas.fill(outline, cortex * rng.uniform(0.35, 1.0) + 60 * patient.coarse, label=label)
     thick = rng.uniform(0.7, 1.4, 4)
     f_in = patient.wall_mm / body.depth_mm * thick[:2]
     g_in = patient.endplate_mm / body.height_mm * thick[2:]
+    for g in ((0.0, float(g_in[0])), (1 - float(g_in[1]), 1.0)):
+        canvas.fill(canvas.natural(body.ring((0, 1), g)), cortex * rng.uniform(0.8, 1.2))
     inner = canvas.natural(
         body.ring((float(f_in[0]), 1 - float(f_in[1])), (float(g_in[0]), 1 - float(g_in[1])))
     )

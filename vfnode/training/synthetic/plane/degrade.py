@@ -6,6 +6,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d, uniform_filter1d
 from vfnode.training.synthetic.plane.texture import grain, wobble
 
 AIR_HU = -1000.0
+_FEWEST_SLICES = 2
 
 
 def degrade(rng: np.random.Generator, hu: np.ndarray, step_mm: float) -> np.ndarray:
@@ -34,7 +35,7 @@ def degrade(rng: np.random.Generator, hu: np.ndarray, step_mm: float) -> np.ndar
 def _point_spread(rng: np.random.Generator, image: np.ndarray, step_mm: float) -> np.ndarray:
     sigma = rng.uniform(0.25, 1.1)
     blurred = gaussian_filter(image, (0.3 * sigma / step_mm, sigma / step_mm))
-    if rng.random() < 0.35:  # the body's edge cut at an angle by the slab: walls and endplates soften
+    if rng.random() < 0.35:  # an edge cut at an angle by the slab softens
         more = rng.uniform(0.3, 1.0) / step_mm
         blurred = gaussian_filter(blurred, (more, more))
     return np.asarray(blurred)
@@ -42,26 +43,29 @@ def _point_spread(rng: np.random.Generator, image: np.ndarray, step_mm: float) -
 
 def _slices(rng: np.random.Generator, image: np.ndarray, step_mm: float) -> np.ndarray:
     """Mean over the slice thickness, sampled at the slice interval, linear in between."""
-    thickness = float(rng.choice([rng.uniform(0.6, 1.5), rng.uniform(1.5, 3.2), rng.uniform(3.2, 5)],
-                                 p=[0.45, 0.4, 0.15]))  # fmt: skip
+    thin, usual, thick_mm = rng.uniform(0.6, 1.5), rng.uniform(1.5, 3.2), rng.uniform(3.2, 5)
+    thickness = float(rng.choice([thin, usual, thick_mm], p=[0.45, 0.4, 0.15]))
     interval = thickness * float(rng.choice([1.0, rng.uniform(0.5, 1.0)]))
-    size = max(1, round(thickness / step_mm))
-    # An even window would move the image by half a pixel: use two odd ones instead.
-    if size % 2 == 0:
-        thick = (uniform_filter1d(image, size - 1, axis=0) + uniform_filter1d(image, size + 1, axis=0)) / 2
-    else:
-        thick = uniform_filter1d(image, size, axis=0)
-    rows = np.arange(len(image), dtype=float)
+    thick = _box_mean(image, max(1, round(thickness / step_mm)))
     pitch = interval / step_mm
     if pitch <= 1:
-        return np.asarray(thick)
-    phase = rng.uniform(0, pitch)
-    slices = thick[np.clip(np.arange(phase, len(image), pitch), 0, len(image) - 1).round().astype(int)]
-    centres = np.clip(np.arange(phase, len(image), pitch), 0, len(image) - 1).round()
-    low = np.clip(np.searchsorted(centres, rows) - 1, 0, max(len(centres) - 2, 0))
-    gap = np.maximum(centres[np.minimum(low + 1, len(centres) - 1)] - centres[low], 1e-6)
-    part = np.clip((rows - centres[low]) / gap, 0, 1)[:, None].astype(np.float32)
-    return np.asarray(slices[low] * (1 - part) + slices[np.minimum(low + 1, len(slices) - 1)] * part)
+        return thick
+    centres = np.arange(rng.uniform(0, pitch), len(image) - 0.5, pitch).round().astype(int)
+    if len(centres) < _FEWEST_SLICES:
+        return thick
+    rows = np.arange(len(image))
+    low = np.clip(np.searchsorted(centres, rows) - 1, 0, len(centres) - 2)
+    part = np.clip((rows - centres[low]) / (centres[low + 1] - centres[low]), 0, 1)
+    part = part[:, None].astype(np.float32)
+    return np.asarray(thick[centres[low]] * (1 - part) + thick[centres[low + 1]] * part)
+
+
+def _box_mean(image: np.ndarray, size: int) -> np.ndarray:
+    """Mean over `size` rows; an even window would move the image by half a pixel."""
+    if size % 2:
+        return np.asarray(uniform_filter1d(image, size, axis=0))
+    smaller, larger = (uniform_filter1d(image, size + change, axis=0) for change in (-1, 1))
+    return np.asarray((smaller + larger) / 2)
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, int], step_mm: float) -> np.ndarray:
@@ -70,8 +74,8 @@ def _noise(rng: np.random.Generator, shape: tuple[int, int], step_mm: float) -> 
     noise = level * grain(rng, shape, (across * rng.uniform(0.4, 1.5), across))
     if rng.random() < 0.25:  # streaks run across the body, strongest at the shoulders
         streaks = grain(rng, shape, (rng.uniform(0.5, 2) / step_mm, 25 / step_mm))
-        where = np.clip(wobble(rng, shape[0], 40 / step_mm), 0, None)[:, None]
-        noise = noise + rng.uniform(5, 60) * streaks * where
+        where = np.clip(wobble(rng, shape[0], 40 / step_mm), 0, 2)[:, None]
+        noise = noise + rng.uniform(5, 40) * streaks * where
     return np.asarray(noise, np.float32)
 
 
@@ -91,7 +95,8 @@ def cut_field_of_view(
     """
     outside = np.zeros(hu.shape, bool)
     rows, columns = np.indices(hu.shape)
-    depth = hu.shape[0] * rng.choice([rng.uniform(0, 0.12), rng.uniform(0, 0.45)], 2, p=[0.75, 0.25])
+    little, much = rng.uniform(0, 0.12), rng.uniform(0, 0.45)
+    depth = hu.shape[0] * rng.choice([little, much], 2, p=[0.75, 0.25])
     slope = rng.normal(0, 0.25, 2)
     middle = columns - hu.shape[1] / 2
     fill = AIR_HU if rng.random() < 0.7 else float(rng.choice([-1024, -2048, 0]))

@@ -10,8 +10,9 @@ from vfnode.training.synthetic.plane.patient import Patient
 #: Spinous process at some levels: slope below the horizontal (degrees), length, thickness (mm).
 _SPINOUS = {
     "C2": (15, 20, 10), "C3": (10, 14, 6), "C5": (14, 15, 6), "C6": (17, 20, 7), "C7": (22, 30, 8),
-    "T2": (36, 33, 8), "T4": (47, 35, 9), "T7": (58, 38, 9), "T9": (48, 36, 10), "T11": (24, 30, 13),
-    "T12": (15, 29, 17), "L1": (9, 29, 20), "L3": (7, 31, 23), "L4": (7, 29, 20), "L5": (12, 22, 14),
+    "T2": (36, 33, 8), "T4": (47, 35, 9), "T7": (58, 38, 9), "T9": (48, 36, 10),
+    "T11": (24, 30, 13), "T12": (15, 29, 17), "L1": (9, 29, 20), "L3": (7, 31, 23),
+    "L4": (7, 29, 20), "L5": (12, 22, 14),
 }  # fmt: skip
 _KNOWN = np.array([LEVELS.index(level) for level in _SPINOUS])
 _VALUES = np.array(list(_SPINOUS.values()), float)
@@ -98,7 +99,7 @@ def _draw_pedicle(
     start = top + rng.uniform(0.25, 0.42) * (bottom - top) - [1.5, 0]
     bridge = _box(start, np.array([1.0, 0.08]), canal_mm + 6, (0.42 * body.height_mm, 8))
     _shelled(canvas, rng, patient, placed.to_column(bridge), rng.uniform(0.8, 1.6))
-    joint = start + [canal_mm + 4, -4]
+    joint = start + np.array([canal_mm + 4, -4])
     facet = _box(joint, np.array([0.25, 0.97]), rng.uniform(14, 22), (8, 7))
     _shelled(canvas, rng, patient, placed.to_column(facet), rng.uniform(0.8, 1.6))
 
@@ -140,13 +141,15 @@ def draw_atlas(
     """Dens, arches of C1 and the skull base above C2; not targets."""
     front, back = axis.keypoints_mm[[0, 2], 0]
     top = (front + back) / 2
-    dens = _box(top + [0, 2], np.array([0.05, -1.0]), rng.uniform(13, 18), (11, 9))
+    dens = _box(top + np.array([0, 2]), np.array([0.05, -1.0]), rng.uniform(13, 18), (11, 9))
     _shelled(canvas, rng, patient, dens, 1.2)
-    for place, size in ((top + [-9, -9], (3.5, 6)), (top + [27, -6], (4, 4.5))):
+    for shift, size in (((-9, -9), (3.5, 6)), ((27, -6), (4, 4.5))):
         turn = np.linspace(0, 2 * np.pi, 13)[:-1]
-        arch = place + np.stack([np.cos(turn) * size[0], np.sin(turn) * size[1]], -1)
+        arch = (
+            top + np.array(shift) + np.stack([np.cos(turn) * size[0], np.sin(turn) * size[1]], -1)
+        )
         _shelled(canvas, rng, patient, arch, 1.2)
-    clivus = _box(top + [-4, -24], np.array([-0.6, -0.8]), 40, (7, 12))
+    clivus = _box(top + np.array([-4, -24]), np.array([-0.6, -0.8]), 40, (7, 12))
     _shelled(canvas, rng, patient, clivus, 1.5)
-    occiput = _box(top + [38, -20], np.array([0.75, -0.66]), 45, (6, 8))
+    occiput = _box(top + np.array([38, -20]), np.array([0.75, -0.66]), 45, (6, 8))
     _shelled(canvas, rng, patient, occiput, 1.5)

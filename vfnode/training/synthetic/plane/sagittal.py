@@ -1,6 +1,7 @@
 """A whole synthetic sagittal image: patient, column, tissues and labels, drawn as one scene."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from vfnode.training.synthetic.plane.posterior import (
 from vfnode.training.synthetic.plane.sagittal_curve import curve_through
 from vfnode.training.synthetic.plane.tissue import Extent, draw_back, draw_front
 
-GENERATOR_VERSION = "1"
+GENERATOR_VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def draw_natural(rng: np.random.Generator, step_mm: float = 0.5) -> SagittalSamp
     column = _random_column(rng, deformed=float(fraction))
     curve = curve_through(column, rng, error_mm=0.3)
     keypoints = np.array([v.keypoints_mm for v in column.vertebrae]).reshape(-1, 2)
-    low, high = keypoints.min(0) - [30, 35], keypoints.max(0) + [50, 35]
+    low = keypoints.min(0) - np.array([30, 35])
+    high = keypoints.max(0) + np.array([50, 35])
     shape = (int((high[1] - low[1]) / step_mm), int((high[0] - low[0]) / step_mm))
     canvas = Canvas(shape, step_mm, low, lambda points: points, curve.to_natural)
     centres = curve.to_unrolled(np.array([v.centre_mm for v in column.vertebrae]))
@@ -119,7 +121,7 @@ def _draw_bones(
     for index, body in enumerate(bodies):
         off = patient.off_midline(index / len(bodies))
         draw_posterior(canvas, rng, patient, body, canal_mm, off)
-    for above, below in zip(bodies, bodies[1:], strict=False):
+    for above, below in pairwise(bodies):
         draw_disc(canvas, rng, patient, above, below)
     for index, body in enumerate(bodies):
         draw_osteophytes(canvas, rng, patient, body)

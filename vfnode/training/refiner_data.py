@@ -1,0 +1,132 @@
+"""Batches for the second look: crops of single bodies, cut as wrongly as a detector would."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.ndimage import map_coordinates
+
+from vfnode.inference.detect_vertebrae import normalise
+from vfnode.inference.refine_keypoints import CropFrames, crop_frames
+from vfnode.networks.keypoint_refiner import CROP_PX
+from vfnode.training.column_cache import STEP_MM, ColumnCache, DrawnColumn
+from vfnode.training.synthetic.plane.degrade import AIR_HU, cut_field_of_view, degrade
+
+_OFF_TARGET = 0.08  #: share of crops on a disc or beside the column
+_FAR = 0.15  #: share of crops that are cut badly
+_SHIFTED = 0.12  #: share of crops shifted along the axis
+_GRID = np.stack(np.meshgrid(np.arange(CROP_PX), np.arange(CROP_PX)), -1).astype(float)
+
+
+@dataclass(frozen=True)
+class RefinerBatch:
+    """Tensors of one step."""
+
+    image: torch.Tensor  #: (B, 1, 96, 96)
+    points_px: torch.Tensor  #: (B, 6, 2) (x, z) in crop pixels
+    segmentation: torch.Tensor  #: (B, 2, 96, 96) float: this body, any body
+    is_body: torch.Tensor  #: (B,) float: 0 for crops off the target
+    pixel_mm: torch.Tensor  #: (B,)
+
+
+@dataclass(frozen=True)
+class BodyCrop:
+    """One crop and its truth."""
+
+    hu: np.ndarray  #: (96, 96) float32
+    points_px: np.ndarray  #: (3, 2, 2)
+    segmentation: np.ndarray  #: (2, 96, 96) float32
+    is_body: bool
+    pixel_mm: float
+
+
+def random_body_crop(
+    rng: np.random.Generator, cache: ColumnCache, index: int | None = None
+) -> BodyCrop:
+    """A random body of a random column, degraded, in a disturbed frame."""
+    column = cache.read(int(rng.integers(cache.count)) if index is None else index)
+    body = int(rng.integers(1, len(column.keypoints_mm)))  # not C2
+    truth = column.keypoints_mm[body]
+    is_body = bool(rng.random() >= _OFF_TARGET)
+    frame = disturbed(rng, crop_frames(truth[None]), _height(truth))
+    if not is_body:
+        frame = _off_target(rng, frame, truth)
+    hu, labels = _read(rng, column, frame)
+    this = (labels == body + 1) if is_body else np.zeros_like(labels, bool)
+    return BodyCrop(
+        hu,
+        frame.to_pixels(truth[None])[0],
+        np.stack([this, labels > 0]).astype(np.float32),
+        is_body,
+        float(frame.pixel_mm[0]),
+    )
+
+
+def disturbed(rng: np.random.Generator, frame: CropFrames, height_mm: float) -> CropFrames:
+    """The frame as a detector's errors would have made it."""
+    far = rng.random() < _FAR
+    shift = rng.normal(0, 3.5 if far else 1.2, (1, 2))
+    if rng.random() < _SHIFTED:
+        shift = shift + rng.uniform(-0.35, 0.35) * height_mm * frame.caudal
+    turn = rng.normal(0, np.radians(10 if far else 4))
+    cos, sin = np.cos(turn), np.sin(turn)
+    scale = np.exp(rng.normal(0, 0.15 if far else 0.07))
+    return CropFrames(
+        frame.centre + shift,
+        frame.posterior @ np.array([[cos, sin], [-sin, cos]]),
+        frame.pixel_mm * scale,
+    )
+
+
+def _off_target(rng: np.random.Generator, frame: CropFrames, truth: np.ndarray) -> CropFrames:
+    """On the disc below, or beside the column."""
+    if rng.random() < 0.5:
+        centre = truth[:, 1].mean(0) + rng.normal(0, 0.8, 2) + 2.5 * frame.caudal[0]
+    else:
+        side = rng.choice([-1, 1]) * rng.uniform(0.8, 1.5) * CROP_PX / 2 * frame.pixel_mm[0]
+        centre = frame.centre[0] + side * frame.posterior[0] + rng.normal(0, 10, 2)
+    return CropFrames(centre[None], frame.posterior, frame.pixel_mm)
+
+
+def _read(
+    rng: np.random.Generator, column: DrawnColumn, frame: CropFrames
+) -> tuple[np.ndarray, np.ndarray]:
+    """Degrade the part of the column round the frame, then sample it; HU and labels."""
+    places = frame.to_plane(_GRID[None])[0][..., ::-1] / STEP_MM  # (96, 96, 2) row, column
+    low = np.floor(places.min((0, 1))).astype(int) - 8
+    high = np.ceil(places.max((0, 1))).astype(int) + 9
+    hu = _part(column.hu, low, high, AIR_HU)
+    image = degrade(rng, hu, STEP_MM)
+    if rng.random() < 0.05:
+        image, _ = cut_field_of_view(rng, image, STEP_MM)
+    inside = np.moveaxis(places - low, -1, 0)
+    crop = map_coordinates(image, inside, order=1, mode="nearest", prefilter=False)
+    labels = map_coordinates(_part(column.labels, low, high, 0), inside, order=0, prefilter=False)
+    return np.asarray(crop, np.float32), np.asarray(labels).round().astype(int)
+
+
+def _part(image: np.ndarray, low: np.ndarray, high: np.ndarray, fill: float) -> np.ndarray:
+    """Rows and columns low to high of an image, filled beyond its border."""
+    part = np.full(high - low, fill, np.float32)
+    start, stop = np.maximum(low, 0), np.minimum(high, image.shape)
+    if np.all(stop > start):
+        target = tuple(slice(a, b) for a, b in zip(start - low, stop - low, strict=True))
+        part[target] = image[start[0] : stop[0], start[1] : stop[1]]
+    return part
+
+
+def _height(keypoints_mm: np.ndarray) -> float:
+    return float(np.linalg.norm(keypoints_mm[:, 1] - keypoints_mm[:, 0], axis=-1).mean())
+
+
+def refiner_batch(crops: list[BodyCrop]) -> RefinerBatch:
+    """Tensors of several crops."""
+    image = torch.from_numpy(np.stack([normalise(crop.hu) for crop in crops])[:, None])
+    points = np.stack([crop.points_px.reshape(6, 2) for crop in crops]).astype(np.float32)
+    return RefinerBatch(
+        image.contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(points),
+        torch.from_numpy(np.stack([crop.segmentation for crop in crops])),
+        torch.tensor([float(crop.is_body) for crop in crops]),
+        torch.tensor([crop.pixel_mm for crop in crops]),
+    )
