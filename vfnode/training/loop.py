@@ -134,6 +134,13 @@ def train(
     return state.average.eval()
 
 
+def saved_progress(options: LoopOptions) -> Progress:
+    """Where the run of a checkpoint stands; its losses are not kept."""
+    content = torch.load(options.checkpoint_path, weights_only=True)
+    step, elapsed_s = int(content["step"]), float(content["elapsed_s"])
+    return Progress(step, options.fraction(step, elapsed_s), elapsed_s / 60.0, {})
+
+
 def _start(model: nn.Module, options: LoopOptions) -> _State:
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay

@@ -191,4 +191,5 @@ def _seen(visible: np.ndarray, target: np.ndarray) -> np.ndarray:
     r, c = np.rint(target * 2).astype(int).T
     within = (r >= 0) & (r < rows) & (c >= 0) & (c < columns)
     shown = visible[np.arange(k), np.clip(r, 0, rows - 1), np.clip(c, 0, columns - 1)]
-    return (within * shown).astype(np.float32)
+    seen: np.ndarray = (within * shown).astype(np.float32)
+    return seen

@@ -14,9 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from vfnode.spine.curve import SpineCurve
 from vfnode.training.synthetic.canvas import Canvas, FloatArray, Image
-from vfnode.training.synthetic.column3d import Spine
 from vfnode.training.synthetic.scene import Scene, draw, sample_scene
 
 DRAWN_MM = 2.0
@@ -28,7 +26,6 @@ _RANGES = (
     (0.12, (-4.0, 1.0), (8.0, 14.0)),  # neck
     (0.10, (-3.0, 4.0), (23.0, 28.0)),  # neck to pelvis
 )
-_FIRST_TARGET, _LAST_TARGET = 1, 22  # C3 to L5: the atlas, C2 and the sacrum are no targets
 
 
 @dataclass(frozen=True)
@@ -45,14 +42,6 @@ class SpineVolume:
         return np.asarray(offset[:, ::-1])
 
 
-def true_curve(spine: Spine) -> SpineCurve:
-    """Smooth line through the body centres, from the top of C3 to the bottom of L5."""
-    bodies = [v.truth.keypoints_patient_mm for v in spine.vertebrae[_FIRST_TARGET:]]
-    centres = [body.mean((0, 1)) for body in bodies]
-    ends = [bodies[0][:, 0].mean(0)], [bodies[-1][:, 1].mean(0)]
-    return SpineCurve.from_points(np.array([*ends[0], *centres, *ends[1]]), 1.0)
-
-
 def draw_volume(seed: int) -> SpineVolume:
     """Draw the training volume of one seed."""
     scene = sample_scene(seed)
@@ -61,7 +50,7 @@ def draw_volume(seed: int) -> SpineVolume:
     draw(scene, canvas)
     hu = np.clip(np.rint(_averaged(canvas.hu)), -1024, 3071).astype(np.int16)
     first = np.array(canvas.first_mm) - [0, 0, 1.5 * DRAWN_MM]
-    return SpineVolume(hu, first, true_curve(scene.spine).points_mm)
+    return SpineVolume(hu, first, scene.spine.target_curve().points_mm)
 
 
 def _averaged(hu: Image) -> Image:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vfnode.spine.curve import SpineCurve
 from vfnode.training.synthetic.anatomy import (
     LEVELS,
     PlacedVertebra,
@@ -92,30 +93,38 @@ class Spine:
             [np.interp(z_mm, centres[order, 2], centres[order, axis]) for axis in (0, 1)], -1
         )
 
+    def target_curve(self) -> SpineCurve:
+        """Smooth line through the body centres, from the top of C3 to the bottom of L5.
+
+        Atlas, C2 and sacrum are no targets: they are not graded.
+        """
+        bodies = [v.truth.keypoints_patient_mm for v in self.vertebrae[1:]]
+        top, bottom = bodies[0][:, 0].mean(0), bodies[-1][:, 1].mean(0)
+        return SpineCurve.from_points(np.array([top, *(b.mean((0, 1)) for b in bodies), bottom]))
+
 
 def sample_spine(
     rng: np.random.Generator,
     *,
     deformities: Mapping[str, tuple[str, float]] | None = None,
-    scoliosis_mm: float | None = None,
-    curvature: float | None = None,
+    natural: bool = False,
 ) -> Spine:
     """Random spine C2 to L5 around the origin.
 
     Args:
         rng: the only source of randomness.
         deformities: level -> (kind, height ratio).
-        scoliosis_mm: lateral deviation; None draws it (median about 8 mm; the
-            annotation of 100 chest CT gives 4.5/10.5/28 mm at 5/50/95 %).
-        curvature: kyphosis and lordosis relative to natural; None draws it.
+        natural: mean kyphosis and hardly any scoliosis; otherwise the lateral deviation
+            has a median of about 8 mm (100 annotated chest CT: 4.5/10.5/28 mm drift at
+            5/50/95 %) and kyphosis runs from 0.4 to 1.7 of the natural one.
     """
     column = sample_column(
         rng,
         LEVELS,
-        curvature=float(rng.uniform(0.4, 1.7)) if curvature is None else curvature,
+        curvature=1.0 if natural else float(rng.uniform(0.4, 1.7)),
         deformities=deformities,
     )
-    drift = float(rng.gamma(1.6, 6.0)) if scoliosis_mm is None else scoliosis_mm
+    drift = float(rng.uniform(0, 5) if natural else rng.gamma(1.6, 6.0))
     waves = rng.uniform(250, 700, 2)
     phases = rng.uniform(0, 2 * np.pi, 2)
     lean = rng.normal(0, 0.03)

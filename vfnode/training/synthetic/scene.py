@@ -1,7 +1,7 @@
 """A whole synthetic patient: sampled once, drawn on any voxel grid."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,27 +43,30 @@ def sample_scene(
     seed: int,
     *,
     deformities: Mapping[str, tuple[str, float]] | None = None,
-    spine: Spine | None = None,
+    ordinary: bool = False,
 ) -> Scene:
     """Random patient.
 
     Args:
         seed: the only source of randomness.
         deformities: level -> (kind, height ratio); None deforms a random share.
-        spine: used in place of a random one.
+        ordinary: no rare finding (cement, gas in discs) and a natural curvature.
     """
     rng = np.random.default_rng([seed, 3])
     if deformities is None:
         fraction = float(rng.choice([0.0, 0.1, 0.4], p=[0.4, 0.4, 0.2]))
         deformities = sample_deformities(rng, LEVELS[3:], fraction)
-    spine = spine or sample_spine(rng, deformities=deformities)
+    spine = sample_spine(rng, deformities=deformities, natural=ordinary)
     trunk_look = sample_trunk_look(rng)
+    bone_look = sample_bone_look(rng, LEVELS)
+    if ordinary:
+        bone_look = replace(bone_look, cement_levels=frozenset(), vacuum_discs=frozenset())
     return Scene(
         seed=seed,
         spine=spine,
         trunk=shape_trunk(spine, trunk_look),
         trunk_look=trunk_look,
-        bone_look=sample_bone_look(rng, LEVELS),
+        bone_look=bone_look,
         organ_look=sample_organ_look(rng),
         arms_up=bool(rng.random() < 0.7),
     )

@@ -136,7 +136,7 @@ def paint_trunk(
         )
         if z < spine.z_of(5.4):
             _blend(canvas, plane, cavity, look.belly_hu)
-        if sulcus - 20 < z < apex:
+        if sulcus - 60 < z < apex:
             lung = _lung_plane(x_own, y, float(z), outline, look, cavity, (apex, base, sulcus))
             depth = (z - sulcus) / max(base - sulcus, 1.0)
             dense = depth < look.shadow_levels - 1 + 0.5 * np.sin(waves[2])
@@ -163,7 +163,7 @@ def _lung_plane(
     centre = np.sign(x) * np.float32(0.5 * outline["cavity_width"])
     rho2 = ((x - centre) / 75) ** 2 + ((y - np.float32(middle - 10)) / np.float32(half)) ** 2
     side = np.where(x < 0, np.float32(8), np.float32(-8))  # the right dome stands higher
-    dome = np.float32(base) + side - np.float32(base - sulcus) * np.minimum(rho2, 1)
+    dome = np.float32(base) + side - np.float32(base - sulcus) * np.minimum(rho2, 1.8)
     below = (dome - np.float32(z)) * np.float32(0.7)
     distance: Image = np.maximum(np.maximum(cavity + 3, mediastinum), below)
     return distance
