@@ -6,7 +6,7 @@ TORCH := torch==2.13.0
 DEBIAN := dcmtk orthanc dicom3tools libpixelmed-java
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
-.PHONY: demo test bench lint types unit setup debian clean
+.PHONY: demo test bench accuracy lint types unit setup debian clean
 
 demo: setup debian  ## a synthetic chest CT through the whole node, into a PACS
 	$(BIN)/vfnode demo
@@ -23,8 +23,13 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-bench: setup  ## wall, CPU and memory of each stage; needs a CT: make bench CT=folder
-	$(BIN)/python tests/benchmarks/analyze.py $(CT)
+CT ?= ../shared/data/lidc-idri-0314
+
+bench: setup  ## wall, CPU and memory of each stage on one CT: make bench CT=folder
+	$(BIN)/python -m tests.benchmarks.analyze $(CT)
+
+accuracy: setup  ## the README's table: real CT against reference readings
+	$(BIN)/python -m tests.benchmarks.accuracy
 
 setup: $(VENV)/.installed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -226,6 +226,11 @@ class Analysis:
 
     report: FractureReport
     sagittal: StraightenedSagittal | None
+
+    def with_timing(self, stage: str, seconds: float) -> Analysis:
+        """The same analysis with the wall time of one more stage."""
+        timing = {**self.report.timing_s, stage: seconds}
+        return replace(self, report=replace(self.report, timing_s=timing))
 
 
 def _spine_dict(spine: SpineCurve | None) -> dict[str, Any] | None:

@@ -1,0 +1,62 @@
+"""Accuracy on the real CT with reference readings, as the README's table.
+
+make accuracy
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.reference_cases import ABSENT, CASES, compare
+from vfnode.cli.analyze import analyze
+
+COLUMNS = "| case | bodies | found | extra | centre mm | heights mm (a/m/p) | ratio | curve mm |"
+
+
+def row(figures: dict[str, Any]) -> str:
+    """One line of the table."""
+    heights = "/".join(f"{value:.2f}" for value in figures["height_mae_mm"])
+    return (
+        f"| {figures['case']} | {figures['wanted']} | {figures['found']} "
+        f"| {len(figures['extra'])} | {figures['centre_mm']:.2f} | {heights} "
+        f"| {figures['ratio_mae']:.3f} | {figures['curve_mm']:.2f} |"
+    )
+
+
+def total(rows: list[dict[str, Any]]) -> str:
+    """All cases together: sums of bodies, means weighted by bodies."""
+    found = np.array([figures["found"] for figures in rows], float)
+
+    def mean(name: str) -> np.ndarray:
+        return np.average([figures[name] for figures in rows], axis=0, weights=found)
+
+    heights = "/".join(f"{value:.2f}" for value in mean("height_mae_mm"))
+    wanted = sum(figures["wanted"] for figures in rows)
+    extra = sum(len(figures["extra"]) for figures in rows)
+    return (
+        f"| **all** | {wanted} | {int(found.sum())} | {extra} | {mean('centre_mm'):.2f} "
+        f"| {heights} | {mean('ratio_mae'):.3f} | {mean('curve_mm'):.2f} |"
+    )
+
+
+def main() -> None:
+    """Analyse each case with the shipped weights and print the table."""
+    if not all(case.present for case in CASES):
+        sys.exit(ABSENT)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for case in CASES:
+            out = Path(folder) / case.name
+            analyze([case.images], out)
+            rows.append(compare(json.loads((out / "result.json").read_text()), case.reading))
+    print(COLUMNS, "|---|" + "--:|" * 7, *map(row, rows), total(rows), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

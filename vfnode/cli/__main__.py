@@ -1,0 +1,5 @@
+"""``python -m vfnode.cli`` is ``vfnode``."""
+
+from vfnode.cli import main
+
+main()

@@ -1,0 +1,123 @@
+"""``vfnode analyze``: results for files on disk, without a node."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from vfnode.cli.tables import vertebrae_table
+from vfnode.errors import UnreadableInputError
+from vfnode.spine.volume import CTVolume
+
+if TYPE_CHECKING:
+    from vfnode.dicom.ct_series import CTSeries
+
+#: what the progress bar says while each stage of an analysis runs
+STAGES = {
+    "read": "reading the images",
+    "load": "loading the models",
+    "localize": "finding the spine",
+    "straighten": "straightening",
+    "detect": "finding vertebral bodies",
+    "refine": "measuring each body",
+    "picture": "sampling the picture",
+    "build": "writing the results",
+}
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
+
+
+def analyze(
+    paths: Annotated[
+        list[Path], typer.Argument(help="A DICOM folder, DICOM files, or one NIfTI file.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the results; a subfolder each for several series.")
+    ],
+    models: Annotated[
+        Path | None, typer.Option(help="Folder with the models; without it the shipped ones.")
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Where the networks run.")
+    ] = "auto",
+) -> None:
+    """Measure every vertebra of a CT; write result.json, SR, Secondary Capture and PNG."""
+    console = Console()
+    with _progress(console) as progress:
+        folders = _analyze(paths, out, models, device, _reporter(progress))
+    for folder in folders:
+        result = json.loads((folder / "result.json").read_text("utf-8"))
+        console.print(vertebrae_table(result))
+        console.print(f"Results in {folder}", highlight=False, soft_wrap=True)
+
+
+def _analyze(
+    paths: list[Path],
+    out: Path,
+    models: Path | None,
+    device: str,
+    on_stage: Callable[[str], None],
+) -> list[Path]:
+    """Analyse each series; the folders that were written, in order."""
+    # Imported here: `vfnode --help` and the node's own process do without torch.
+    from vfnode.dicom.outputs import build_and_write  # noqa: PLC0415
+    from vfnode.inference.bundle import models_dir  # noqa: PLC0415
+    from vfnode.inference.pipeline import load_pipeline  # noqa: PLC0415
+
+    began = time.perf_counter()
+    on_stage("read")
+    inputs = _read(paths)
+    read_s = time.perf_counter() - began
+    on_stage("load")
+    pipeline = load_pipeline(models_dir(models), device)
+    folders = []
+    for volume, series in inputs:
+        analysis = pipeline.analyze(volume, on_stage)
+        on_stage("build")
+        folder = out / series.series_instance_uid if series and len(inputs) > 1 else out
+        build_and_write(analysis.with_timing("read", read_s), series, folder)
+        folders.append(folder)
+    return folders
+
+
+def _read(paths: list[Path]) -> list[tuple[CTVolume, CTSeries | None]]:
+    """Each series with its volume; a NIfTI is a volume without a series.
+
+    Raises:
+        UnreadableInputError: no such file, or a NIfTI beside other input.
+    """
+    from vfnode.dicom.ct_series import read_ct_series  # noqa: PLC0415
+    from vfnode.dicom.nifti import read_nifti  # noqa: PLC0415
+
+    for path in paths:
+        if not path.exists():
+            raise UnreadableInputError(f"{path}: no such file or folder")
+    niftis = [path for path in paths if path.name.endswith(NIFTI_SUFFIXES)]
+    if not niftis:
+        return [(series.volume, series) for series in read_ct_series(paths)]
+    if len(paths) > 1:
+        raise UnreadableInputError(f"{niftis[0]}: give one NIfTI file, and nothing beside it")
+    return [(read_nifti(niftis[0]), None)]
+
+
+def _progress(console: Console) -> Progress:
+    bar = BarColumn(bar_width=30)
+    text = TextColumn("{task.description}")
+    return Progress(bar, text, TimeElapsedColumn(), console=console, transient=True)
+
+
+def _reporter(progress: Progress) -> Callable[[str], None]:
+    """Moves the bar to a stage's place in ``STAGES``; back to its start for the next series."""
+    task = progress.add_task("starting", total=len(STAGES))
+    names = list(STAGES)
+
+    def on_stage(stage: str) -> None:
+        progress.update(task, completed=names.index(stage), description=STAGES[stage])
+
+    return on_stage

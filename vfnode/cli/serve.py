@@ -1,0 +1,103 @@
+"""``vfnode serve`` and what an administrator needs beside a running node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from vfnode.errors import UnreadableInputError
+from vfnode.node.job import Job
+from vfnode.node.settings import describe_settings, load_settings
+
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option("--settings", help="TOML file; `vfnode settings` prints one to start from."),
+]
+
+
+def serve(settings: SettingsFile = None) -> None:
+    """Run the whole node until SIGTERM: receive, analyse, deliver."""
+    from vfnode.node.app import run  # noqa: PLC0415 - other commands start without the node
+
+    raise typer.Exit(run(load_settings(settings)))
+
+
+def settings() -> None:
+    """Print a settings file: every field with its unit, default and reason."""
+    print(describe_settings(), end="")
+
+
+def send(
+    paths: Annotated[list[Path], typer.Argument(help="DICOM files or folders.")],
+    host: Annotated[str, typer.Option(help="Host name or address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="TCP port.")] = 11112,
+    called: Annotated[str, typer.Option(help="AE title that is called.")] = "VFNODE",
+    calling: Annotated[str, typer.Option(help="AE title that calls.")] = "VFNODE_SEND",
+) -> None:
+    """Send files by C-STORE, as a modality would."""
+    from vfnode.node.storage_scu import send_files  # noqa: PLC0415
+
+    files = _files(paths)
+    with Progress(console=Console(), transient=True) as progress:
+        task = progress.add_task("sending", total=len(files))
+        send_files(
+            files,
+            host,
+            port,
+            called,
+            calling,
+            lambda sent, _: progress.update(task, completed=sent),
+        )
+    print(f"{len(files)} instances stored by {called} at {host}:{port}")
+
+
+def jobs(settings: SettingsFile = None) -> None:
+    """List what was received and what became of it; the newest last."""
+    from vfnode.node.catalogue import list_jobs  # noqa: PLC0415
+
+    found = list_jobs(load_settings(settings))
+    table = Table("job", "series", "images", "state", "stage", "reason", "stored", "updated")
+    for job in found:
+        table.add_row(
+            job.job_id,
+            job.series_instance_uid,
+            str(job.instances),
+            job.state.value,
+            job.stage,
+            _reason(job),
+            str(len(job.receipts)),
+            f"{job.updated_at.astimezone():%Y-%m-%d %H:%M:%S}",
+        )
+    Console().print(table if found else "no jobs yet")
+
+
+def retry(
+    job_id: Annotated[str, typer.Argument(help="A FAILED job, as `vfnode jobs` names it.")],
+    settings: SettingsFile = None,
+) -> None:
+    """Begin a failed job once more; what was delivered is not sent again."""
+    from vfnode.node import catalogue  # noqa: PLC0415
+
+    catalogue.retry(load_settings(settings), job_id)
+    print(f"job {job_id} begins again when the node runs")
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    """All files of the given files and folders, in order of their names."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise UnreadableInputError(f"{path}: no such file or folder")
+        found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return found
+
+
+def _reason(job: Job) -> str:
+    """The job's own reason, else those of its deliveries."""
+    waiting = [f"{d.destination}: {d.reason}" for d in job.deliveries if d.reason]
+    return job.reason or "; ".join(waiting)

@@ -1,0 +1,49 @@
+"""What the terminal shows of a result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from vfnode.spine.vertebra import COLUMNS
+
+GRADE_STYLE = {"normal": "cyan", "mild": "yellow", "moderate": "bold yellow", "severe": "bold red"}
+
+
+def vertebra_name(vertebra: dict[str, Any], ordinal: int) -> str:
+    """Level, or the ordinal from the top where levels are not named."""
+    level = str(vertebra["level"])
+    return f"#{ordinal}" if level == "unknown" else level
+
+
+def vertebrae_table(result: dict[str, Any]) -> Table:
+    """One row per vertebra of a result.json."""
+    table = Table(caption=patient_line(result), caption_justify="left", caption_style="")
+    for heading in ("body", "anterior mm", "middle mm", "posterior mm", "ratio", "grade", "type"):
+        table.add_column(heading, justify="left" if heading in ("body", "type") else "right")
+    for ordinal, vertebra in enumerate(result["vertebrae"], 1):
+        heights = [f"{vertebra['heights_mm'][name]:.1f}" for name in COLUMNS]
+        grade = vertebra["grade"] if vertebra["complete"] else "cut, not graded"
+        table.add_row(
+            vertebra_name(vertebra, ordinal),
+            *heights,
+            f"{vertebra['height_ratio']:.2f}",
+            grade,
+            vertebra["deformity"] if vertebra["complete"] else "",
+            style=GRADE_STYLE.get(grade, "dim"),
+        )
+    return table
+
+
+def patient_line(result: dict[str, Any]) -> str:
+    """One sentence for the patient; never 'no fracture'."""
+    if result["status"] == "not_evaluable":
+        return f"Not evaluable: {result['reason']['meaning'].lower()}."
+    patient = result["patient"]
+    if patient["grade"] is None:
+        return "No body could be graded."
+    return (
+        f"Patient: {patient['grade']}, smallest ratio {patient['min_height_ratio']:.2f} among "
+        f"{patient['vertebrae_evaluated']} graded bodies. Research use only."
+    )
