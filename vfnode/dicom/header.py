@@ -186,9 +186,11 @@ def _clean_date(text: str, _vr: str) -> str:
     """YYYYMMDD; the ACR-NEMA form with dots and the ISO form with hyphens are taken over."""
     digits = re.sub(r"^(\d{4})[.\-/](\d{2})[.\-/](\d{2}).*$", r"\1\2\3", text.strip())
     try:
-        return datetime.strptime(digits, "%Y%m%d").strftime("%Y%m%d") if len(digits) == 8 else ""  # noqa: PLR2004,DTZ007
+        date = datetime.strptime(digits, "%Y%m%d")
     except ValueError:
         return ""
+    # strptime also takes "2000111", which may be two different days.
+    return digits if date.strftime("%Y%m%d") == digits else ""
 
 
 def _clean_time(text: str, _vr: str) -> str:

@@ -15,6 +15,8 @@ from vfnode.spine.straighten import StraightenedSagittal
 from vfnode.spine.vertebra import VertebralLevel
 from vfnode.spine.volume import FloatArray
 
+UNKNOWN = VertebralLevel("unknown")
+
 
 @dataclass(frozen=True)
 class PictureFacts:
@@ -42,7 +44,8 @@ class Geometry:
         """Sagittal points (..., 2) in mm -> picture (column, row), from the corner of pixel 0."""
         corner = np.array([self.left_px, self.top_px], float)
         origin = np.array([self.first_mm, -self.half_step_mm])
-        return corner + (np.asarray(xz_mm, float) - origin) / self.pixel_mm
+        pixels: FloatArray = corner + (np.asarray(xz_mm, float) - origin) / self.pixel_mm
+        return pixels
 
 
 def layout() -> dict[str, Any]:
@@ -92,15 +95,15 @@ def spread(centres: FloatArray, gap: float, low: float, high: float) -> FloatArr
             before, count = blocks.pop()
             total, size = total + before, size + count
         blocks.append((total, size))
-    base = np.concatenate([np.full(size, total / size) for total, size in blocks] or [[]])
-    count = len(base)
-    base = np.clip(base, low, max(low, high - (count - 1) * gap))
-    return base + np.arange(count) * gap
+    count = len(centres)
+    means = np.repeat([total / size for total, size in blocks], [size for _, size in blocks])
+    rows: FloatArray = np.clip(means, low, max(low, high - (count - 1) * gap))
+    return rows + np.arange(count) * gap
 
 
 def level_name(finding: VertebraFinding, index: int) -> str:
     """Level of one body, or ``#n`` where it is unknown; ``index`` counts from 0."""
-    if finding.level is VertebralLevel.UNKNOWN:
+    if finding.level is UNKNOWN:
         return f"#{index + 1}"
     return str(finding.level.value)
 

@@ -20,6 +20,8 @@ from vfnode.spine.vertebra import COLUMNS
 from vfnode.spine.volume import FloatArray
 
 WHITE = colour("#FFFFFF")
+#: Leaders end this far from the measured line, pixels.
+BESIDE = np.array([4.0, 0.0])
 
 
 def write_all(page: Canvas, report: FractureReport, place: Geometry, facts: PictureFacts) -> None:
@@ -81,8 +83,8 @@ def _write_rows(page: Canvas, report: FractureReport, place: Geometry, language:
         row = float(y)
         _write_row(page, finding, row, language)
         start = (layout()["columns_px"]["posterior"] + 8.0, row)
-        _draw_leader(page, start, body[0].mean(0) - (4, 0), place.left_px)
-        _draw_leader(page, (_level_x(place) - 6, row), body[2].mean(0) + (4, 0), right)
+        _draw_leader(page, start, body[0].mean(0) - BESIDE, place.left_px)
+        _draw_leader(page, (_level_x(place) - 6, row), body[2].mean(0) + BESIDE, right)
         name = level_name(finding, index)
         page.text((_level_x(place), row), name, colour("text"), "bold level")
 

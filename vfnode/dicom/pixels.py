@@ -65,7 +65,8 @@ def _decoded_pixels(header: SliceHeader) -> Pixels:
     """One frame through pydicom's decoders: JPEG, JPEG-LS, JPEG 2000, RLE, deflated."""
     if header.dataset.file_meta.TransferSyntaxUID.is_deflated:
         frames: Pixels = pydicom.dcmread(header.path).pixel_array
-        return frames.reshape(-1, *frames.shape[-2:])[header.frame]
+        chosen: Pixels = frames.reshape(-1, *frames.shape[-2:])[header.frame]
+        return chosen
     decoded: Pixels = pixel_array(header.path, index=header.frame, raw=True)
     return decoded
 

@@ -1,0 +1,80 @@
+"""The picture as a Secondary Capture Image (PS3.3 A.8.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydicom.dataset import Dataset
+
+from vfnode.dicom.ct_series import CTSeries
+from vfnode.dicom.drawing import Picture
+from vfnode.dicom.evidence import identity_source, stamp
+from vfnode.dicom.result_settings import PRODUCT, ResultContext
+from vfnode.dicom.templates import texts
+from vfnode.dicom.vocabulary import code_item, concept
+
+if TYPE_CHECKING:
+    from highdicom.sc import SCImage
+
+
+def build_annotated_sc(context: ResultContext, picture: Picture) -> SCImage:
+    """RGB, uncompressed, pixels of known size; points back to every slice of the CT.
+
+    No plane position: the straightened surface is no plane, and a false one would let a
+    viewer draw reference lines that lie.
+    """
+    from highdicom.sc import SCImage  # noqa: PLC0415 - 0.7 s that not every command needs
+
+    settings = context.settings
+    spacing = (picture.pixel_mm, picture.pixel_mm)
+    image = SCImage(
+        pixel_array=picture.rgb,
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        study_instance_uid=context.series.study_instance_uid,
+        series_instance_uid=context.uid("sc series"),
+        series_number=settings.sc_series_number,
+        sop_instance_uid=context.uid("sc"),
+        instance_number=1,
+        manufacturer=PRODUCT,
+        manufacturer_model_name=PRODUCT,
+        software_versions=settings.version,
+        institution_name=settings.institution_name,
+        patient_orientation=("P", "F"),
+        pixel_spacing=spacing,
+        content_qualification="RESEARCH",
+        specific_character_set="ISO_IR 192",
+    )
+    image.copy_patient_and_study_information(identity_source(context.series))
+    _describe(image, context, picture)
+    _point_to_sources(image, context.series)
+    stamp(image, context)
+    return image
+
+
+def _describe(image: Dataset, context: ResultContext, picture: Picture) -> None:
+    wording = texts("sr_texts.json", context.settings.language)
+    image.SeriesDescription = wording["sc_series"].format(product=PRODUCT)
+    image.DerivationDescription = wording["derivation"].format(pixel=picture.pixel_mm)
+    image.BodyPartExamined = context.series.header.get("BodyPartExamined") or "SPINE"
+    image.ConversionType = "WSD"
+    image.BurnedInAnnotation = "YES"  # texts, but no identity of the patient
+    image.RecognizableVisualFeatures = "NO"
+    image.LossyImageCompression = "00"
+    image.PixelSpacingCalibrationType = "GEOMETRY"
+    image.PixelSpacingCalibrationDescription = wording["calibration"]
+    image.NominalScannedPixelSpacing = image.PixelSpacing
+    image.SeriesDate = image.DateOfSecondaryCapture = context.created.strftime("%Y%m%d")
+    image.SeriesTime = image.TimeOfSecondaryCapture = context.created.strftime("%H%M%S")
+
+
+def _point_to_sources(image: Dataset, series: CTSeries) -> None:
+    items = {}
+    for source in series.instances:
+        item = Dataset()
+        item.ReferencedSOPClassUID = source.sop_class_uid
+        item.ReferencedSOPInstanceUID = source.sop_instance_uid
+        item.PurposeOfReferenceCodeSequence = [code_item(concept("source_image"))]
+        items[source.sop_instance_uid] = item
+    image.SourceImageSequence = list(items.values())

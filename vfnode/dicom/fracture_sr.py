@@ -1,0 +1,169 @@
+"""The report as Comprehensive 3D SR, Imaging Measurement Report (PS3.16 TID 1500)."""
+
+from __future__ import annotations
+
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from highdicom.sr import (
+    AlgorithmIdentification,
+    Comprehensive3DSR,
+    DeviceObserverIdentifyingAttributes,
+    FindingSite,
+    LanguageOfContentItemAndDescendants,
+    Measurement,
+    MeasurementReport,
+    MeasurementsAndQualitativeEvaluations,
+    ObservationContext,
+    ObserverContext,
+    QualitativeEvaluation,
+    TextContentItem,
+    TrackingIdentifier,
+)
+from pydicom.sr.codedict import codes
+
+from vfnode.dicom.evidence import evidence, identity_source, stamp
+from vfnode.dicom.picture_layout import summary
+from vfnode.dicom.result_settings import PRODUCT, ResultContext
+from vfnode.dicom.sr_vertebra import concepts_of, presence, vertebra_group
+from vfnode.dicom.templates import texts
+from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, reason_concept
+from vfnode.spine.report import FractureReport
+
+
+def build_fracture_sr(context: ResultContext) -> Comprehensive3DSR:
+    """One measurement group a vertebra, and one for the study: also a negative is coded.
+
+    Complete, preliminary and unverified: a person has not looked at it.
+    """
+    settings = context.settings
+    wording = texts("sr_texts.json", settings.language)
+    document = Comprehensive3DSR(
+        evidence=evidence(context.series),
+        content=_measurement_report(context)[0],
+        series_instance_uid=context.uid("sr series"),
+        series_number=settings.sr_series_number,
+        sop_instance_uid=context.uid("sr"),
+        instance_number=1,
+        manufacturer=PRODUCT,
+        manufacturer_model_name=PRODUCT,
+        software_versions=settings.version,
+        institution_name=settings.institution_name,
+        series_description=wording["sr_series"].format(product=PRODUCT),
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        content_qualification="RESEARCH",
+        specific_character_set="ISO_IR 192",
+        coding_schemes=[CodingSchemeIdentificationItem(PRIVATE_SCHEME, name=PRODUCT)],
+    )
+    document.copy_patient_and_study_information(identity_source(context.series))
+    document.SeriesDate = context.created.strftime("%Y%m%d")
+    document.SeriesTime = context.created.strftime("%H%M%S")
+    stamp(document, context)
+    return document
+
+
+def _measurement_report(context: ResultContext) -> MeasurementReport:
+    report = context.analysis.report
+    groups = [_conclusion(context)]
+    groups += [vertebra_group(context, index) for index in range(len(report.vertebrae))]
+    language = texts("sr_texts.json", context.settings.language)["language"]
+    return MeasurementReport(
+        observation_context=_observer(context),
+        procedure_reported=concept("ct_procedure"),
+        imaging_measurements=groups,
+        title=codes.DCM.ImagingMeasurementReport,
+        language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(
+            *concepts_of(language)
+        ),
+    )
+
+
+def _observer(context: ResultContext) -> ObservationContext:
+    settings = context.settings
+    return ObservationContext(
+        observer_device_context=ObserverContext(
+            observer_type=codes.DCM.Device,
+            observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
+                uid=settings.device_uid,
+                name=settings.device_name,
+                manufacturer_name=PRODUCT,
+                model_name=f"{PRODUCT} {settings.version}",
+                serial_number=settings.version,
+            ),
+        )
+    )
+
+
+def _conclusion(context: ResultContext) -> MeasurementsAndQualitativeEvaluations:
+    """The study's own group: present, absent or undetermined, why, and in words."""
+    report = context.analysis.report
+    wording = texts("sr_texts.json", context.settings.language)
+    evaluations = [
+        QualitativeEvaluation(
+            concept("compression_fracture"), presence(report.min_height_ratio, report.limits)
+        )
+    ]
+    if report.reason is not None:
+        evaluations.append(
+            QualitativeEvaluation(concept("not_graded"), reason_concept(report.reason))
+        )
+    evaluations += [
+        QualitativeEvaluation(concept("quality"), reason_concept(reason))
+        for reason in report.quality
+    ]
+    group = MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(
+            uid=context.tracking_uid("conclusion"), identifier=wording["conclusion"]
+        ),
+        finding_type=concept("compression_fracture"),
+        finding_sites=[FindingSite(concept("spine"))],
+        algorithm_id=_algorithm(context),
+        measurements=_study_measurements(report),
+        qualitative_evaluations=evaluations,
+    )
+    group[0].ContentSequence.append(_summary_item(context))
+    return group
+
+
+def _study_measurements(report: FractureReport) -> list[Measurement]:
+    graded = len(report.evaluated)
+    found = [Measurement(concept("vertebrae_graded"), graded, concept("count"))]
+    if report.min_height_ratio is not None:
+        ratio = round(report.min_height_ratio, 4)
+        found.append(Measurement(concept("min_height_ratio"), ratio, concept("ratio")))
+    return found
+
+
+def _algorithm(context: ResultContext) -> AlgorithmIdentification:
+    """Everything that would change the result if it were changed."""
+    wording = texts("sr_texts.json", context.settings.language)
+    report = context.analysis.report
+    limits = report.limits
+    return AlgorithmIdentification(
+        name=wording["algorithm"],
+        version=f"{PRODUCT} {context.settings.version}",
+        manufacturer=PRODUCT,
+        parameters=[
+            *(
+                wording["model"].format(role=model.role, name=model.name, sha256=model.sha256)
+                for model in report.models
+            ),
+            wording["limits"].format(
+                mild=limits.mild, moderate=limits.moderate, severe=limits.severe
+            ),
+        ],
+    )
+
+
+def _summary_item(context: ResultContext) -> TextContentItem:
+    """For viewers that show nothing but text."""
+    report = context.analysis.report
+    wording = texts("sr_texts.json", context.settings.language)
+    sentences = [f"{summary(report, context.settings.language)}."]
+    cut = len(report.vertebrae) - len(report.evaluated)
+    if cut:
+        sentences.append(wording["partial"].format(count=cut))
+    sentences.append(wording["research"])
+    return TextContentItem(
+        name=concept("summary"), value=" ".join(sentences), relationship_type="CONTAINS"
+    )
