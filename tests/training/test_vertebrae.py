@@ -1,0 +1,105 @@
+"""Targets of the detector, and a whole training run in small."""
+
+import numpy as np
+import pytest
+import torch
+
+from vfnode.inference.bundle import load_bundle
+from vfnode.inference.detect_vertebrae import OFFSET_MM
+from vfnode.training.detector_data import Crop, detector_batch, random_crop
+from vfnode.training.detector_loss import detector_loss
+from vfnode.training.keypoints import KeypointsOptions, train_keypoints
+from vfnode.training.sagittal_cache import sagittal_cache
+from vfnode.training.vertebrae import VertebraeOptions, train_vertebrae
+
+
+def crop_with(centres_px: list[tuple[float, float]]) -> Crop:
+    """64 x 64 px with an upright 20 x 16 mm body at each centre; the first stands for C2."""
+    body = np.array([[[-10, -8], [-10, 8]], [[0, -8], [0, 8]], [[10, -8], [10, 8]]], float)
+    points = np.array([body + centre for centre in centres_px])
+    shape = (64, 64)
+    return Crop(
+        np.zeros(shape, np.float32), np.zeros(shape, np.uint8), points, np.ones(shape, bool)
+    )
+
+
+class Perfect(torch.nn.Module):
+    """Answers with the targets themselves."""
+
+    def __init__(self, batch) -> None:
+        super().__init__()
+        self.batch = batch
+
+    def forward(self, _: torch.Tensor) -> torch.Tensor:
+        logit = (self.batch.positive * 40 - 20)[:, None]
+        body = (self.batch.body * 40 - 20)[:, None]
+        return torch.cat([logit, self.batch.offsets, body], 1)
+
+
+def test_pixels_within_five_millimetres_of_a_centre_are_positive():
+    batch = detector_batch([crop_with([(200.0, 200.0), (32.5, 32.5)])])
+
+    assert batch.positive[0].sum() * 4 == pytest.approx(np.pi * 25, rel=0.15)
+    assert batch.positive[0, 16, 16] == 1
+
+
+def test_offsets_lead_from_the_cell_to_the_keypoints():
+    batch = detector_batch([crop_with([(200.0, 200.0), (32.5, 32.5)])])
+
+    offsets = batch.offsets[0, :, 16, 16].reshape(3, 2, 2) * OFFSET_MM
+
+    assert offsets[0, 0].tolist() == pytest.approx([-10, -8])  # cell 16 lies at 32.5 px
+    assert offsets[2, 1].tolist() == pytest.approx([10, 8])
+
+
+def test_the_axis_is_neither_asked_for_nor_forbidden():
+    """C2 is not measured, and finding it is no mistake."""
+    batch = detector_batch([crop_with([(32.5, 32.5), (200.0, 200.0)])])
+
+    assert batch.positive.sum() == 0
+    assert batch.counted[0, 16, 16] == 0
+
+
+def test_perfect_answers_cost_next_to_nothing():
+    batch = detector_batch([crop_with([(200.0, 200.0), (32.5, 32.5)])])
+
+    terms = detector_loss(Perfect(batch), batch)
+
+    assert sum(float(term) for term in terms.values()) < 1e-4
+
+
+def test_the_same_seed_reads_the_same_crop(tmp_path):
+    cache = sagittal_cache(tmp_path, 2, 5)
+
+    first, again = (random_crop(np.random.default_rng(3), cache, (96, 96)) for _ in range(2))
+
+    np.testing.assert_array_equal(first.hu, again.hu)
+    np.testing.assert_array_equal(first.keypoints_px, again.keypoints_px)
+
+
+def test_a_short_run_writes_a_bundle_that_loads(tmp_path):
+    options = VertebraeOptions(
+        minutes=0.01, work_dir=tmp_path, models_dir=tmp_path, images=2, held_out_images=1
+    )
+
+    loaded = load_bundle(train_vertebrae(options))
+
+    assert loaded.manifest.role == "vertebrae"
+    assert loaded.manifest.training["data"] == "synthetic only"
+
+
+def test_a_short_run_of_the_second_look_writes_a_bundle_that_loads(tmp_path):
+    options = KeypointsOptions(
+        minutes=0.01,
+        work_dir=tmp_path,
+        models_dir=tmp_path,
+        columns=1,
+        held_out_columns=1,
+        crops_per_held_out=8,
+        batch_size=4,
+    )
+
+    loaded = load_bundle(train_keypoints(options))
+
+    assert loaded.manifest.role == "keypoints"
+    assert loaded.manifest.held_out["bodies"] > 0
