@@ -66,7 +66,7 @@ def _paint_arch(
         _chain(canvas, vertebra, [joint, tip], at(_FACET_RADIUS_MM) * 0.75, bone)
     length = at(_SPINOUS_LENGTH_MM)
     tip = roof + length * np.array([np.cos(slope), 0.0, np.sin(slope)])
-    _chain(canvas, vertebra, [roof, tip], at(_SPINOUS_RADIUS_MM), bone, (0.55, 1.0, 1.15))
+    _chain(canvas, vertebra, [roof, tip], at(_SPINOUS_RADIUS_MM), bone, (0.75, 1.0, 1.15))
 
 
 def _chain(

@@ -128,13 +128,13 @@ def sample_spine(
     waves = rng.uniform(250, 700, 2)
     phases = rng.uniform(0, 2 * np.pi, 2)
     lean = rng.normal(0, 0.03)
-    turn = rng.normal(0, 4)
+    turn = rng.normal(0, 0.8 if natural else 3.0)
 
     def lateral(z: float) -> float:
         sines = np.sin(2 * np.pi * z / waves + phases) @ np.array([0.5, 0.3])
         return float(drift * sines + lean * z)
 
-    solid = tuple(_stand(v, lateral, turn + rng.normal(0, 1.0)) for v in column.vertebrae)
+    solid = tuple(_stand(v, lateral, turn + rng.normal(0, 0.7)) for v in column.vertebrae)
     return Spine(solid, column.size)
 
 

@@ -37,7 +37,7 @@ def sample_bone_look(rng: np.random.Generator, levels: tuple[str, ...]) -> BoneL
         cortex_hu=float(rng.uniform(350, 1100)),
         cortex_mm=float(rng.uniform(0.5, 1.6)),
         disc_hu=float(rng.uniform(50, 130)),
-        texture_hu=float(rng.uniform(5, 60)),
+        texture_hu=float(rng.uniform(5, 45)),
         cement_levels=frozenset(v for v in levels if rng.random() < 0.004),
         vacuum_discs=frozenset(v for v in levels if rng.random() < 0.06),
     )
