@@ -7,7 +7,6 @@ cache can be stopped and resumed.
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,12 +85,3 @@ def cached_volume(folder: Path, seed: int) -> SpineVolume:
         return volume
     with np.load(path) as content:
         return SpineVolume(content["hu"], content["first_mm"], content["curve_mm"])
-
-
-def fill_cache(
-    folder: Path, seeds: range, on_drawn: Callable[[int], None] = lambda _: None
-) -> None:
-    """Draw every volume that the cache lacks; `on_drawn` hears each seed that is ready."""
-    for seed in seeds:
-        cached_volume(folder, seed)
-        on_drawn(seed)
