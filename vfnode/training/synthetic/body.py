@@ -18,7 +18,9 @@ class VertebraShape:
 
     level: str
     keypoints_mm: np.ndarray  #: (3, 2, 2): ant/mid/post x superior/inferior x (x, z)
-    endplate_power: np.ndarray  #: (2,) superior, inferior: 1 = V-shaped sag, 4 = U-shaped
+    #: (2, 2) superior/inferior x anterior/posterior half: 1 = V-shaped sag, 4 = U-shaped
+    endplate_power: np.ndarray
+    ripple_mm: np.ndarray  #: (2, 2) unevenness of each half, 0 at the keypoints
     wall_concavity_mm: np.ndarray  #: (2,) waist of the anterior and posterior wall
     osteophytes_mm: np.ndarray  #: (2, 2) length at ant/post x superior/inferior corner; 0 = none
     width_mm: float
@@ -37,6 +39,11 @@ class VertebraShape:
         """Lowest over highest of the three heights."""
         return float(self.heights_mm.min() / self.heights_mm.max())
 
+    def middle_fraction(self, side: int) -> float:
+        """Where along the chord of an endplate its middle keypoint stands."""
+        front, middle, back = self.keypoints_mm[:, side]
+        return float((middle - front) @ (back - front) / ((back - front) @ (back - front)))
+
     def endplate(self, side: int, fractions: np.ndarray) -> np.ndarray:
         """Points of an endplate, anterior to posterior corner.
 
@@ -49,14 +56,18 @@ class VertebraShape:
         """
         front, middle, back = self.keypoints_mm[:, side]
         chord = back - front
-        length = np.hypot(*chord)
-        along = chord / length
-        peak = float((middle - front) @ along / length)
+        along = chord / np.hypot(*chord)
+        peak = self.middle_fraction(side)
         sag = (middle - front) - ((middle - front) @ along) * along
         # Distance from the middle keypoint, 0 there and 1 at both corners.
         away = np.where(fractions < peak, 1 - fractions / peak, (fractions - peak) / (1 - peak))
-        profile = 1 - np.clip(away, 0, 1) ** self.endplate_power[side]
-        return np.asarray(front + fractions[:, None] * chord + profile[:, None] * sag)
+        half = (fractions >= peak).astype(int)
+        away = np.clip(away, 0, 1)
+        profile = 1 - away ** self.endplate_power[side][half]
+        ripple = self.ripple_mm[side][half] * np.sin(2 * np.pi * away)
+        normal = np.array([-along[1], along[0]])
+        sagged = front + fractions[:, None] * chord + profile[:, None] * sag
+        return np.asarray(sagged + ripple[:, None] * normal)
 
 
 def sample_shape(
@@ -82,7 +93,8 @@ def sample_shape(
     return VertebraShape(
         level=level,
         keypoints_mm=_keypoints(rng, table, size, grown, heights),
-        endplate_power=rng.uniform(1.6, 4.0, 2) if deformity is None else rng.uniform(1.0, 4.0, 2),
+        endplate_power=rng.uniform(1.6 if deformity is None else 1.0, 4.0, (2, 2)),
+        ripple_mm=rng.normal(0, 0.2 if deformity is None else 0.35, (2, 2)),
         wall_concavity_mm=np.abs(rng.normal([1.1, 0.7], [0.6, 0.4])) * table.depth_mm / 27 * size,
         osteophytes_mm=_osteophytes(rng, size),
         width_mm=float(table.width_mm * size * rng.normal(1, 0.04)),

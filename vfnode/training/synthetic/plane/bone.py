@@ -8,7 +8,7 @@ from vfnode.training.synthetic.anatomy import PlacedVertebra
 from vfnode.training.synthetic.plane.canvas import Canvas
 from vfnode.training.synthetic.plane.patient import Patient
 
-_ALONG = np.linspace(0, 1, 25)
+_ALONG = np.linspace(0, 1, 29)
 _UPRIGHT = np.linspace(0, 1, 9)
 
 
@@ -31,7 +31,9 @@ class BodyPatch:
 
     def ring(self, f: tuple[float, float], g: tuple[float, float]) -> np.ndarray:
         """Closed outline of the part between two f and two g."""
-        across = f[0] + _ALONG * (f[1] - f[0])
+        # A V-shaped endplate is only drawn through its label if that is a vertex.
+        middles = [self.placed.shape.middle_fraction(side) for side in (0, 1)]
+        across = np.unique(np.clip(np.concatenate([_ALONG, middles]), f[0], f[1]))
         down = g[0] + _UPRIGHT[1:-1] * (g[1] - g[0])
         sides = [
             self.points(across, np.full_like(across, g[0])),

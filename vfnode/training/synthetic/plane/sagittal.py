@@ -24,7 +24,7 @@ from vfnode.training.synthetic.plane.posterior import (
 from vfnode.training.synthetic.plane.sagittal_curve import curve_through
 from vfnode.training.synthetic.plane.tissue import Extent, draw_back, draw_front
 
-GENERATOR_VERSION = "2"
+GENERATOR_VERSION = "3"
 
 
 @dataclass(frozen=True)
