@@ -75,15 +75,17 @@ def _targets(crop: Crop) -> tuple[np.ndarray, ...]:
     """positive, counted, offsets, body, ratio of one crop; see `DetectorBatch`."""
     rows, columns = crop.hu.shape[0] // STRIDE, crop.hu.shape[1] // STRIDE
     middle = (STRIDE - 1) / 2
-    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1) * STRIDE + middle
-    centres = crop.keypoints_px.mean((1, 2))
-    distance = np.linalg.norm(grid[:, :, None] - centres, axis=-1)
-    nearest = distance.argmin(-1)
-    near = distance.min(-1) < RADIUS_MM
+    across = np.arange(columns, dtype=np.float32) * STRIDE + np.float32(middle)
+    down = np.arange(rows, dtype=np.float32) * STRIDE + np.float32(middle)
+    grid = np.stack(np.meshgrid(across, down), -1)
+    centres = crop.keypoints_px.mean((1, 2)).astype(np.float32)
+    distance = np.hypot(across[:, None] - centres[:, 0], (down[:, None] - centres[:, 1])[:, None])
+    nearest, closest = distance.argmin(-1), distance.min(-1)
+    near = closest < RADIUS_MM
     unseen = np.array([not _is_seen(crop, centre) for centre in centres])
     unseen[list(IGNORED_BODIES)] = True
     positive = near & ~unseen[nearest]
-    counted = ~(unseen[nearest] & (distance.min(-1) < 2.5 * RADIUS_MM))
+    counted = ~(unseen[nearest] & (closest < 2.5 * RADIUS_MM))
     heights = np.linalg.norm(crop.keypoints_px[:, :, 1] - crop.keypoints_px[:, :, 0], axis=-1)
     ratio = np.where(positive, (heights.min(1) / heights.max(1))[nearest], 1.0)
     offsets = (crop.keypoints_px[nearest] - grid[:, :, None, None]) / OFFSET_MM
