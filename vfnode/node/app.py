@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import logging
+import os
 import signal
 import threading
 import time
@@ -28,7 +30,8 @@ from vfnode.node.storage_scp import StorageSCP
 from vfnode.node.workflows import Workflows
 
 MEGABYTE = 1_000_000
-PATIENCE_S = 10.0  #: that a stopping node has for associations which are open
+RECEIVING_PATIENCE_S = 10.0  #: that a stopping node has for senders in mid-series
+DELIVERY_PATIENCE_S = 5  #: and for results on their way
 
 log = structlog.get_logger()
 
@@ -51,6 +54,7 @@ def run(settings: Settings, program: ChildProgram | None = None) -> int:
         signal.signal(number, lambda _number, _frame: stop.set())
     with running(settings, program or compute_program(settings)):
         stop.wait()
+    _leave_unfinished_deliveries()
     return 0
 
 
@@ -64,7 +68,8 @@ def running(settings: Settings, program: ChildProgram) -> Iterator[None]:
         completeness = Completeness(settings.receiving.quiet_s, time.monotonic)
         completeness.found(parts.inbox.series())
         workflows = Workflows(parts)
-        stack.callback(workflows.stop)
+        stack.callback(workflows.stop, DELIVERY_PATIENCE_S)
+        stack.callback(parts.compute.stop)
         workflows.start()
         duties = Duties(
             sweep=lambda: completeness.settle(workflows.submit),
@@ -73,7 +78,7 @@ def running(settings: Settings, program: ChildProgram) -> Iterator[None]:
         )
         stack.callback(start_clock(duties, settings.receiving.quiet_s).shutdown)
         scp = StorageSCP(settings, parts.inbox, completeness)
-        stack.callback(scp.stop, PATIENCE_S)
+        stack.callback(scp.stop, RECEIVING_PATIENCE_S)
         scp.start()
         systemd.notify("READY=1")
         log.info("listening", ae_title=settings.node.ae_title, port=settings.node.port)
@@ -93,7 +98,6 @@ def _make_parts(settings: Settings, program: ChildProgram, stack: ExitStack) -> 
     ledger = Ledger.open(settings.database_url)
     stack.callback(ledger.close)
     compute = ComputeClient(program)
-    stack.callback(compute.stop)
     compute.start()
     return Parts(settings, inbox, ledger, compute, destinations)
 
@@ -117,3 +121,14 @@ def _only_node(settings: Settings) -> Iterator[None]:
                 f"node.spool: {spool} is in use by another node; stop it or choose another folder"
             ) from None
         yield
+
+
+def _leave_unfinished_deliveries() -> None:
+    """End the process although a destination keeps a delivery waiting.
+
+    Python would wait for its thread, for as long as the destination's time-out. As the
+    next start goes on after a kill, it goes on after this.
+    """
+    logging.shutdown()
+    if any(not thread.daemon for thread in threading.enumerate()[1:]):
+        os._exit(0)

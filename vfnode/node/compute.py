@@ -3,18 +3,15 @@
 ``{"command": "compute" | "build", "instances": [paths], "analysis": folder,
 "results": folder}``; the answer is ``{"result": {...}}`` or ``{"error": {"name": ...,
 "code": ..., "detail": ...}}``. The only module of the node that imports torch, and no
-other one imports it. It ends when its input ends, so it cannot outlive the node.
+other one imports it.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import queue
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
 from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import Pipeline, load_pipeline
 from vfnode.node.analysis_store import load_analysis, save_analysis
+from vfnode.node.child_process import lines_of_parent, take_standard_output
 from vfnode.spine.genant import GenantLimits
 
 Request = dict[str, Any]
@@ -91,13 +89,11 @@ _COMMANDS: dict[str, Callable[[Computer, Request], dict[str, Any]]] = {
 
 def main(config: dict[str, Any]) -> None:
     """Answer requests until the input ends."""
-    # What a library prints must not stand between the answers: it goes to the log.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    answers = take_standard_output()
+    lines = lines_of_parent()
     models = Path(config["models"]) if config["models"] else None
     limits = GenantLimits(*config["limits"])
     computer = Computer(lambda: load_pipeline(models_dir(models), config["device"], limits))
-    lines = _lines()
     try:
         computer.warm()
     except ModelError as error:  # each request will say so again, to whom it concerns
@@ -124,20 +120,6 @@ def _answer(computer: Computer, request: Request) -> dict[str, Any]:
 
 def _error(error: Exception, code: str, detail: str) -> dict[str, Any]:
     return {"error": {"name": type(error).__name__, "code": code, "detail": detail}}
-
-
-def _lines() -> Iterator[str]:
-    """Lines of standard input; the process ends with it, even in the midst of a series."""
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def listen() -> None:
-        for line in sys.stdin:
-            waiting.put(line)
-        os._exit(0)
-
-    threading.Thread(target=listen, daemon=True).start()
-    while True:
-        yield waiting.get()
 
 
 if __name__ == "__main__":

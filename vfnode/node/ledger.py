@@ -35,9 +35,13 @@ class Ledger:
         """Let go of the database."""
         self._engine.dispose()
 
-    def register(self, job_id: str, key: SeriesKey, instances: int) -> None:
-        """A series is complete; a job that is known already stays as it is."""
-        self._insert(
+    def register(self, job_id: str, key: SeriesKey, instances: int) -> bool:
+        """A series is complete; a job that is known already stays as it is.
+
+        Returns:
+            Whether it is new.
+        """
+        return self._insert(
             jobs,
             job_id=job_id,
             study_instance_uid=key.study_instance_uid,
@@ -133,12 +137,13 @@ class Ledger:
             stored = connection.execute(select(receipts).where(receipts.c.job_id.in_(chosen))).all()
         return [_job(row, ways, stored) for row in found]
 
-    def _insert(self, table: Table, **values: Any) -> None:
+    def _insert(self, table: Table, **values: Any) -> bool:
         try:
             with self._engine.begin() as connection:
                 connection.execute(insert(table).values(**values))
         except IntegrityError:  # it is there: this step runs for the second time
-            return
+            return False
+        return True
 
     def _update(self, table: Table, key: dict[str, str], **values: Any) -> None:
         rows = and_(*(table.c[name] == value for name, value in key.items()))
@@ -153,7 +158,11 @@ def _settled(states: set[JobState], *, rejected: bool) -> JobState:
 
 
 def _job(row: Row[Any], ways: Sequence[Row[Any]], stored: Sequence[Row[Any]]) -> Job:
-    fields = row._asdict() | {"state": JobState(row.state)}
+    fields = row._asdict() | {
+        "state": JobState(row.state),
+        "created_at": _utc(row.created_at),
+        "updated_at": _utc(row.updated_at),
+    }
     return Job(
         **fields,
         deliveries=tuple(
@@ -167,7 +176,7 @@ def _job(row: Row[Any], ways: Sequence[Row[Any]], stored: Sequence[Row[Any]]) ->
                 sop_class_uid=one.sop_class_uid,
                 destination=one.destination,
                 status=one.status,
-                stored_at=one.stored_at,
+                stored_at=_utc(one.stored_at),
             )
             for one in stored
             if one.job_id == row.job_id
@@ -177,3 +186,8 @@ def _job(row: Row[Any], ways: Sequence[Row[Any]], stored: Sequence[Row[Any]]) ->
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _utc(moment: datetime) -> datetime:
+    """SQLite gives back the UTC time that it was given, but not that it is UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

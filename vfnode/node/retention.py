@@ -28,7 +28,7 @@ def purge(parts: Parts, completeness: Completeness) -> None:
     busy = {job.series_key for job in found if job.state not in FINISHED}
     for job in found:
         stays = job.series_key in busy or completeness.is_arriving(job.series_key)
-        if job.state in FINISHED and _utc(job.updated_at) < oldest and not stays:
+        if job.state in FINISHED and job.updated_at < oldest and not stays:
             _purge_one(parts, job)
 
 
@@ -39,8 +39,3 @@ def _purge_one(parts: Parts, job: Job) -> None:
     parts.inbox.remove(job.series_key, [path.stem for path in read_instances(folder)])
     shutil.rmtree(folder.path)
     log.info("purged", job_id=job.job_id)
-
-
-def _utc(moment: datetime) -> datetime:
-    """SQLite gives back the UTC time that it was given, but not that it is UTC."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -40,6 +40,9 @@ class ComputeService(Protocol):
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """As :meth:`vfnode.node.compute_client.ComputeClient.ask`."""
 
+    def stop(self) -> None:
+        """Compute nothing more; what waits for an answer is let go of."""
+
 
 @dataclass(frozen=True)
 class Parts:

@@ -7,6 +7,7 @@ again is what makes Python receivers slow, and what a sender encoded is the orig
 from __future__ import annotations
 
 import socket
+import time
 
 import structlog
 from pydicom import uid
@@ -96,11 +97,12 @@ class StorageSCP:
         """Take no more associations, let the open ones end, abort those that do not."""
         if self._server is None:
             return
-        open_associations = self._server.active_associations
+        associations = self._server.active_associations
         self._server.shutdown()
-        for association in open_associations:
-            association.join(patience_s / max(len(open_associations), 1))
-        for association in open_associations:
+        deadline_s = time.monotonic() + patience_s
+        for association in associations:
+            if association.is_established:  # the others have only opened a connection
+                association.join(max(deadline_s - time.monotonic(), 0.0))
             if association.is_alive():
                 association.abort()
         self._server = None

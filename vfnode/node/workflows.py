@@ -49,9 +49,9 @@ class Workflows:
             polling_interval_sec=QUEUE_POLL_S,
         )
 
-    def stop(self) -> None:
-        """Take no more work; what is unfinished goes on after the next start."""
-        DBOS.destroy(destroy_registry=True)
+    def stop(self, patience_s: int) -> None:
+        """Take no more work; what is unfinished then goes on after the next start."""
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience_s)
 
     def submit(self, key: SeriesKey) -> None:
         """Begin the analysis of a complete series; nothing if it was begun before."""
@@ -60,10 +60,10 @@ class Workflows:
             return
         job_id = job_id_of(key, [path.stem for path in paths])
         write_json(job_folder(self._parts.settings, job_id).instances, [str(p) for p in paths])
-        self._parts.ledger.register(job_id, key, len(paths))
+        is_new = self._parts.ledger.register(job_id, key, len(paths))
         with SetWorkflowID(f"{job_id}/1"):
             DBOS.enqueue_workflow(ANALYSIS_QUEUE, self._analyse, job_id, 1)
-        log.info("series complete", job_id=job_id, instances=len(paths))
+        log.info("series complete", job_id=job_id, instances=len(paths), known=not is_new)
 
 
 def job_id_of(key: SeriesKey, sop_instance_uids: list[str]) -> str:

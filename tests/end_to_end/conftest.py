@@ -1,0 +1,59 @@
+"""A real Orthanc, a node and a small synthetic CT for each test."""
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.end_to_end.peers import ORTHANC, Node, Orthanc, free_port, write_settings
+from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
+from vfnode.spine.volume import CTVolume
+
+needs_peers = pytest.mark.skipif(
+    not (Path(ORTHANC).exists() and shutil.which("dcmsend")),
+    reason="Orthanc and DCMTK are not installed (apt-get install orthanc dcmtk)",
+)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "end_to_end" in str(item.path):
+            item.add_marker(pytest.mark.end_to_end)
+            item.add_marker(needs_peers)
+
+
+@pytest.fixture
+def orthanc(tmp_path):
+    pacs = Orthanc(tmp_path / "orthanc")
+    pacs.start()
+    yield pacs
+    pacs.stop()
+
+
+@pytest.fixture
+def ct(tmp_path) -> list[Path]:
+    """Twelve slices of noise; enough for everything but the networks."""
+    hu = np.random.default_rng(1).integers(-1000, 1000, (12, 64, 64), dtype=np.int16)
+    affine = np.array([[0, 0, 1, 0], [0, 1, 0, 0], [-3, 0, 0, 0], [0, 0, 0, 1.0]])
+    facts = CTSeriesFacts(seed="end to end", acquired=datetime(2024, 1, 2, 3, 4, 5))
+    return list(write_ct_series(CTVolume(hu, affine), tmp_path / "ct", facts))
+
+
+@pytest.fixture
+def make_node(tmp_path):
+    """Make a node for a destination port; it is stopped after the test."""
+    made: list[Node] = []
+
+    def make(destination_port: int, more: str = "") -> Node:
+        path = write_settings(tmp_path / "node", free_port(), destination_port, more)
+        control = tmp_path / "control"
+        control.mkdir()
+        made.append(Node(path, control))
+        return made[-1]
+
+    yield make
+    for node in made:
+        if node.process is not None and node.process.poll() is None:
+            node.kill()

@@ -1,0 +1,257 @@
+"""The real programs around a node in tests: Orthanc, DCMTK's senders, the node itself."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vfnode.node.catalogue import list_jobs
+from vfnode.node.job import Job
+from vfnode.node.settings import Settings, load_settings
+
+ORTHANC = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
+HERE = Path(__file__).parent
+FAKE_COMPUTE = HERE.parent / "node" / "fake_compute.py"
+START_S, WAIT_S = 40.0, 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = WAIT_S) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > deadline_s:
+            raise AssertionError(f"not within {timeout_s} s: {what}")
+        time.sleep(0.05)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Orthanc:
+    """A PACS of its own: folder, DICOM port and HTTP port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.dicom_port, self.http_port = free_port(), free_port()
+        folder.mkdir(parents=True)
+        (folder / "orthanc.json").write_text(
+            json.dumps(
+                {
+                    "Name": "test",
+                    "StorageDirectory": str(folder / "storage"),
+                    "IndexDirectory": str(folder / "storage"),
+                    "HttpPort": self.http_port,
+                    "DicomPort": self.dicom_port,
+                    "DicomAet": "ORTHANC",
+                    "DicomCheckCalledAet": True,
+                    "RemoteAccessAllowed": False,
+                    "Plugins": [],
+                }
+            )
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [ORTHANC, str(self.folder / "orthanc.json")], stdout=log, stderr=log
+            )
+        wait_until(lambda: answers(self.http_port) and answers(self.dicom_port), "Orthanc", START_S)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()  # a clean stop takes seconds, and a PACS may go down in any way
+            self.process.wait(START_S)
+            self.process = None
+
+    def get(self, path: str):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}") as answer:
+            return json.load(answer)
+
+    def instances(self) -> list[dict[str, str]]:
+        """Main tags of every instance that it holds."""
+        return [
+            self.get(f"/instances/{instance}/simplified-tags")
+            for instance in self.get("/instances")
+        ]
+
+
+@dataclass
+class Node:
+    """A node in a process of its own, with the models or with a fake compute child."""
+
+    settings_path: Path
+    control: Path | None = None  #: folder that tells the fake compute child what to do
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings(self.settings_path)
+
+    def start(self) -> None:
+        if self.control is None:
+            command = ["-m", "vfnode.cli", "serve", "--settings", str(self.settings_path)]
+        else:
+            module = "tests.end_to_end.run_node"
+            command = ["-m", module, str(self.settings_path), str(self.control)]
+        with self.settings_path.with_suffix(".log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *command], stdout=log, stderr=log, cwd=HERE.parents[1]
+            )
+        wait_until(self._listens, "the node listens", START_S)
+
+    def _listens(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.settings_path.with_suffix(".log").read_text()
+        return answers(self.settings.node.port)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(START_S)
+
+    def kill(self) -> None:
+        """SIGKILL of the node alone; its child has to notice by itself."""
+        assert self.process is not None
+        children = children_of(self.process.pid)
+        self.process.kill()
+        self.process.wait()
+        wait_until(lambda: not any(alive(pid) for pid in children), "the children end as well")
+
+    def jobs(self) -> list[Job]:
+        return list_jobs(self.settings)
+
+    def wait_for_stage(self, stage: str) -> None:
+        wait_until(lambda: any(job.stage == stage for job in self.jobs()), stage)
+
+    def wait_for_state(self, state: str) -> Job:
+        wait_until(lambda: any(job.state.value == state for job in self.jobs()), state)
+        return self.jobs()[0]
+
+
+def children_of(pid: int) -> list[int]:
+    """Process identifiers of the children of a process, and of theirs."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # it has just ended
+        if parent == pid:
+            found += [int(stat.parent.name), *children_of(int(stat.parent.name))]
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def write_settings(folder: Path, port: int, destination_port: int, more: str = "") -> Path:
+    """Settings of a node with a short quiet time and one destination."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "node.toml"
+    path.write_text(
+        f"""
+[node]
+port = {port}
+spool = "{folder / "spool"}"
+[receiving]
+quiet_s = 1.0
+reserve_mb = 0
+{more}
+[[destinations]]
+name = "pacs"
+ae_title = "ORTHANC"
+port = {destination_port}
+first_pause_s = 0.5
+timeout_s = 20
+"""
+    )
+    return path
+
+
+def send(program: str, paths: list[Path], port: int, *options: str) -> None:
+    """Send files with a sender of DCMTK, Nagle's algorithm off as tuned sites have it."""
+    command = [program, "-aet", "MODALITY", "-aec", "VFNODE", *options]
+    subprocess.run(
+        [*command, "127.0.0.1", str(port), *map(str, paths)],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "TCP_NODELAY": "1"},
+    )
+
+
+class HoldingProxy:
+    """A TCP proxy that can hold back one direction, as a network or a busy PACS does."""
+
+    def __init__(self, target_port: int) -> None:
+        self._target_port = target_port
+        self.requests_flow, self.answers_flow = threading.Event(), threading.Event()
+        self.requests_flow.set()
+        self.answers_flow.set()
+        self._hold_answers_when: Callable[[], bool] = lambda: False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def hold_answers_when(self, condition: Callable[[], bool]) -> None:
+        """Hold back every answer of the target from when the condition holds."""
+        self._hold_answers_when = condition
+
+    def close(self) -> None:
+        self._listener.close()
+        self.requests_flow.set()
+        self.answers_flow.set()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return  # closed
+            server = socket.create_connection(("127.0.0.1", self._target_port))
+            for pump in (self._pump_requests, self._pump_answers):
+                threading.Thread(target=pump, args=(client, server), daemon=True).start()
+
+    def _pump_requests(self, client: socket.socket, server: socket.socket) -> None:
+        _pump(client, server, self.requests_flow.wait)
+
+    def _pump_answers(self, client: socket.socket, server: socket.socket) -> None:
+        _pump(server, client, self._pass_answer)
+
+    def _pass_answer(self) -> None:
+        if self._hold_answers_when():
+            self.answers_flow.clear()
+        self.answers_flow.wait()
+
+
+def _pump(source: socket.socket, sink: socket.socket, may_pass: Callable[[], object]) -> None:
+    try:
+        while part := source.recv(65536):
+            may_pass()
+            sink.sendall(part)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        return  # one side is gone; the other learns it by its own socket

@@ -1,0 +1,84 @@
+"""A compute child without models: speaks the protocol, and misbehaves when it is told to.
+
+``python fake_compute.py CONTROL``: files in the CONTROL folder say how. ``hold-<command>``
+makes it wait while the file is there; ``crash``, ``hang`` and ``reject`` are done at
+compute, a ``crash-once`` is removed first. Every request is noted in ``requests``.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ExplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+)
+
+from vfnode.dicom.uids import derive_uid
+from vfnode.node.child_process import lines_of_parent, take_standard_output
+
+OBJECTS = {
+    "report.sr.dcm": Comprehensive3DSRStorage,
+    "sagittal.sc.dcm": SecondaryCaptureImageStorage,
+}
+
+
+def main(control: Path) -> None:
+    answers = take_standard_output()
+    for line in lines_of_parent():
+        request = json.loads(line)
+        with (control / "requests").open("a") as notes:
+            notes.write(f"{request['command']}\n")
+        while (control / f"hold-{request['command']}").exists():
+            time.sleep(0.02)
+        answers.write(json.dumps(answer(request, control)) + "\n")
+        answers.flush()
+
+
+def answer(request: dict[str, Any], control: Path) -> dict[str, Any]:
+    if request["command"] == "build":
+        build(request)
+        return {"result": {}}
+    if (control / "crash").exists():
+        os._exit(3)
+    if (control / "crash-once").exists():
+        (control / "crash-once").unlink()
+        os._exit(3)
+    if (control / "hang").exists():
+        time.sleep(3600)
+    if (control / "reject").exists():
+        detail = "three slices"
+        return {"error": {"name": "NotEvaluableError", "code": "too-few-slices", "detail": detail}}
+    return {"result": {"reason": None}}
+
+
+def build(request: dict[str, Any]) -> None:
+    source = dcmread(request["instances"][0], stop_before_pixels=True)
+    folder = Path(request["results"])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, sop_class in OBJECTS.items():
+        save_object(folder / name, sop_class, source)
+
+
+def save_object(path: Path, sop_class: str, source: Dataset) -> None:
+    result = Dataset()
+    result.file_meta = FileMetaDataset()
+    result.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    result.SOPClassUID = sop_class
+    result.SOPInstanceUID = derive_uid(str(source.SeriesInstanceUID), path.name)
+    result.StudyInstanceUID = source.StudyInstanceUID
+    result.SeriesInstanceUID = derive_uid(str(source.SeriesInstanceUID), "series", path.name)
+    result.PatientID = source.PatientID
+    result.PatientName = source.PatientName
+    result.Modality = "SR" if "sr" in path.name else "OT"
+    result.save_as(path, enforce_file_format=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
