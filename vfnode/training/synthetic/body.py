@@ -108,8 +108,8 @@ def _grown_heights(rng: np.random.Generator, table: LevelSize, size: float) -> n
     front = table.anterior_mm * common * rng.normal(1, 0.035)
     back = table.posterior_mm * common * rng.normal(1, 0.025)
     sag = size * (table.sag_superior_mm + table.sag_inferior_mm) * rng.normal(1, 0.25)
-    sag += rng.normal(0, 0.7)
-    middle = np.clip((front + back) / 2 - sag, 0.72 * max(front, back), 1.05 * (front + back) / 2)
+    sag += rng.normal(-0.2, 0.9)
+    middle = np.clip((front + back) / 2 - sag, 0.72 * max(front, back), 1.1 * (front + back) / 2)
     return np.array([front, middle, back])
 
 
