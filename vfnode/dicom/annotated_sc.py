@@ -26,7 +26,7 @@ def build_annotated_sc(context: ResultContext, picture: Picture) -> SCImage:
     from highdicom.sc import SCImage  # noqa: PLC0415 - 0.7 s that not every command needs
 
     settings = context.settings
-    spacing = (picture.pixel_mm, picture.pixel_mm)
+    measured = context.analysis.sagittal is not None
     image = SCImage(
         pixel_array=picture.rgb,
         photometric_interpretation="RGB",
@@ -42,12 +42,14 @@ def build_annotated_sc(context: ResultContext, picture: Picture) -> SCImage:
         software_versions=settings.version,
         institution_name=settings.institution_name,
         patient_orientation=("P", "F"),
-        pixel_spacing=spacing,
+        pixel_spacing=(picture.pixel_mm, picture.pixel_mm) if measured else None,
         content_qualification="RESEARCH",
         specific_character_set="ISO_IR 192",
     )
     image.copy_patient_and_study_information(identity_source(context.series))
     _describe(image, context, picture)
+    if measured:
+        _calibrate(image, context)
     _point_to_sources(image, context.series)
     stamp(image, context)
     return image
@@ -62,11 +64,16 @@ def _describe(image: Dataset, context: ResultContext, picture: Picture) -> None:
     image.BurnedInAnnotation = "YES"  # texts, but no identity of the patient
     image.RecognizableVisualFeatures = "NO"
     image.LossyImageCompression = "00"
+    image.SeriesDate = image.DateOfSecondaryCapture = context.created.strftime("%Y%m%d")
+    image.SeriesTime = image.TimeOfSecondaryCapture = context.created.strftime("%H%M%S")
+
+
+def _calibrate(image: Dataset, context: ResultContext) -> None:
+    """Tell viewers that their ruler may be trusted (PS3.3 10.7.1.3)."""
+    wording = texts("sr_texts.json", context.settings.language)
     image.PixelSpacingCalibrationType = "GEOMETRY"
     image.PixelSpacingCalibrationDescription = wording["calibration"]
     image.NominalScannedPixelSpacing = image.PixelSpacing
-    image.SeriesDate = image.DateOfSecondaryCapture = context.created.strftime("%Y%m%d")
-    image.SeriesTime = image.TimeOfSecondaryCapture = context.created.strftime("%H%M%S")
 
 
 def _point_to_sources(image: Dataset, series: CTSeries) -> None:

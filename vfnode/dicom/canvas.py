@@ -67,6 +67,19 @@ class Canvas:
         position = (at[0] * self.scale, at[1] * self.scale)
         self._draw.text(position, words, ink, _font(style, self.scale), anchor=anchor)
 
+    def text_on_image(self, at: Point, words: str, ink: Colour, style: str, anchor: str) -> None:
+        """Words with a dark rim, readable on any grey."""
+        position = (at[0] * self.scale, at[1] * self.scale)
+        self._draw.text(
+            position,
+            words,
+            ink,
+            _font(style, self.scale),
+            anchor=anchor,
+            stroke_width=2 * self.scale,
+            stroke_fill=colour("background"),
+        )
+
     def text_width(self, words: str, style: str) -> float:
         """Width of words in pixels of the finished picture."""
         return _font(style, self.scale).getlength(words) / self.scale

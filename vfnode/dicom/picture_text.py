@@ -27,16 +27,16 @@ BESIDE = np.array([4.0, 0.0])
 def write_all(page: Canvas, report: FractureReport, place: Geometry, facts: PictureFacts) -> None:
     """Write everything that is text or belongs to a text."""
     _write_header(page, report, facts)
-    if report.reason is not None:
-        _write_reason(page, report.reason, place, facts.language)
+    bottom = place.top_px + place.height_px
     if report.vertebrae:
         _write_column_heads(page, place, facts.language)
         _write_rows(page, report, place, facts.language)
+        _write_legend(page, bottom + 28.0, report, facts.language)
     if report.spine is not None:
         _draw_scale(page, place, facts.language)
         _write_directions(page, place)
-    bottom = place.top_px + place.height_px
-    _write_legend(page, bottom + 28.0, report, facts.language)
+    elif report.reason is not None:
+        _write_reason(page, report.reason, place, facts.language)
     _write_footer(page, bottom + 64.0, report, facts)
 
 
@@ -53,7 +53,7 @@ def _write_header(page: Canvas, report: FractureReport, facts: PictureFacts) -> 
 
 
 def _write_reason(page: Canvas, reason: Reason, place: Geometry, language: str) -> None:
-    x = (place.left_px + place.width_px) / 2
+    x = page.width / 2
     y = place.top_px + place.height_px / 2
     page.frame(((x - 340, y - 56), (x + 340, y + 56)), colour("line"))
     page.text((x, y - 20), words(language)["not_evaluable"], colour("warning"), "bold title", "mm")
@@ -140,7 +140,7 @@ def _draw_scale(page: Canvas, place: Geometry, language: str) -> None:
         wide = 10 if tick in (0, length) else 6
         page.line([(x - 0.75, low - tick), (x + wide, low - tick)], WHITE, 1.5)
     label = words(language)["scale"].format(length=length_mm)
-    page.text((x + 15, low - length / 2), label, WHITE, "medium small")
+    page.text_on_image((x + 15, low - length / 2), label, WHITE, "medium small", "lm")
 
 
 def _write_directions(page: Canvas, place: Geometry) -> None:
@@ -154,7 +154,7 @@ def _write_directions(page: Canvas, place: Geometry) -> None:
         ("H", (beside, top + 16)),
         ("F", (beside, bottom - 16)),
     ):
-        page.text(at, letter, colour("muted"), "medium head", "mm")
+        page.text_on_image(at, letter, colour("muted"), "medium head", "mm")
 
 
 def _write_legend(page: Canvas, y: float, report: FractureReport, language: str) -> None:
