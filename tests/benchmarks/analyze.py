@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -81,8 +82,12 @@ def warm(images: Path, out: Path, repeats: int) -> list[Run]:
         build_and_write(analysis, series, out)
         watch.enter("")
         wall, cpu = (sum(values) for values in zip(*watch.stages.values(), strict=True))
-        runs.append(Run(wall, cpu, float("nan"), watch.stages))
+        runs.append(Run(wall, cpu, _own_peak_mib(), watch.stages))
     return runs[1:]
+
+
+def _own_peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB
 
 
 def show(title: str, runs: list[Run]) -> None:

@@ -47,7 +47,10 @@ def analyze(
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where the networks run.")
     ] = "auto",
 ) -> None:
-    """Measure every vertebra of a CT; write result.json, SR, Secondary Capture and PNG."""
+    """Measure every vertebra of a CT on disk.
+
+    Writes result.json, report.sr.dcm, sagittal.sc.dcm and sagittal.png.
+    """
     console = Console()
     with _progress(console) as progress:
         folders = _analyze(paths, out, models, device, _reporter(progress))

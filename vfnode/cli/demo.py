@@ -41,7 +41,11 @@ def demo(
         "vfnode-demo"
     ),
 ) -> None:
-    """Send a synthetic chest CT with known fractures through a node into a PACS."""
+    """Send a synthetic CT through a node into a PACS.
+
+    The CT has known fractures; what is found is shown beside the truth. The PACS is
+    an Orthanc of its own, or a storage SCP where none is installed.
+    """
     console = Console()
     out = _fresh(out.absolute())
     with demo_pacs(out / "pacs") as pacs, console.status("drawing a synthetic chest CT") as status:

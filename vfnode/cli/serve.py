@@ -21,14 +21,17 @@ SettingsFile = Annotated[
 
 
 def serve(settings: SettingsFile = None) -> None:
-    """Run the whole node until SIGTERM: receive, analyse, deliver."""
+    """Run the whole node: receive, analyse, deliver.
+
+    Ends cleanly at SIGTERM or Ctrl-C; what was not done goes on at the next start.
+    """
     from vfnode.node.app import run  # noqa: PLC0415 - other commands start without the node
 
     raise typer.Exit(run(load_settings(settings)))
 
 
 def settings() -> None:
-    """Print a settings file: every field with its unit, default and reason."""
+    """Print a settings file with every field explained."""
     print(describe_settings(), end="")
 
 
@@ -57,7 +60,7 @@ def send(
 
 
 def jobs(settings: SettingsFile = None) -> None:
-    """List what was received and what became of it; the newest last."""
+    """List what was received and what became of it."""
     from vfnode.node.catalogue import list_jobs  # noqa: PLC0415
 
     found = list_jobs(load_settings(settings))
@@ -80,7 +83,10 @@ def retry(
     job_id: Annotated[str, typer.Argument(help="A FAILED job, as `vfnode jobs` names it.")],
     settings: SettingsFile = None,
 ) -> None:
-    """Begin a failed job once more; what was delivered is not sent again."""
+    """Begin a failed job once more.
+
+    What was delivered is not sent again.
+    """
     from vfnode.node import catalogue  # noqa: PLC0415
 
     catalogue.retry(load_settings(settings), job_id)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vfnode.training.loop import Progress as TrainingProgress
 
 train = typer.Typer(
-    help="Train a model on synthetic CT; the same command continues an interrupted run.",
+    help="Train a model on synthetic CT; resumable.",
     no_args_is_help=True,
 )
 

@@ -1,0 +1,45 @@
+"""The README's command line section, as the program itself prints it.
+
+``make readme`` writes it; tests/cli/test_readme.py holds it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from vfnode.cli import app
+
+README = Path(__file__).parents[2] / "README.md"
+SECTION = re.compile(r"(<!-- cli-help[^\n]*-->\n).*?(?=\n## )", re.DOTALL)
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    (),
+    *((name,) for name in get_command(app).commands),  # type: ignore[attr-defined]
+)
+
+
+def help_of(command: tuple[str, ...]) -> str:
+    """What ``vfnode COMMAND --help`` prints on a terminal of 80 columns."""
+    result = CliRunner(env={"COLUMNS": "80", "TERM": "dumb"}).invoke(
+        app, [*command, "--help"], prog_name="vfnode"
+    )
+    assert result.exit_code == 0, result.output
+    return result.output.strip()
+
+
+def section() -> str:
+    """The help of the program and of every command, as one block of code each."""
+    blocks = [f"```\n$ {' '.join(('vfnode', *c, '--help'))}\n{help_of(c)}\n```\n" for c in COMMANDS]
+    return "\n".join(["", *blocks])
+
+
+def with_section(text: str) -> str:
+    """The README with the section of today's program."""
+    return SECTION.sub(lambda match: match.group(1) + section(), text)
+
+
+if __name__ == "__main__":
+    README.write_text(with_section(README.read_text()))
