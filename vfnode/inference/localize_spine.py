@@ -1,9 +1,9 @@
 """Stage 1: the spine's centre line in a CT volume.
 
-Heat-map per slice, averaged over the image and its mirror image; slice
-probabilities give the limits; dynamic programming picks one connected path
-through the slices, a local soft-argmax refines it below a voxel, a smoothing
-spline joins it in patient coordinates.
+Heat-map per slice, averaged over the image and its mirror image; dynamic
+programming picks the connected path of the largest total evidence, which gives
+the limits too; a local soft-argmax refines it below a voxel, a smoothing spline
+joins it in patient coordinates.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.interpolate import make_smoothing_spline
-from scipy.ndimage import median_filter
-from torch.nn import functional
 
 from vfnode.errors import NotEvaluableError
 from vfnode.inference.bundle import LoadedModel
@@ -22,10 +20,11 @@ from vfnode.spine.resample import FloatImage, resample, resampled_affine, window
 from vfnode.spine.volume import CTVolume, FloatArray
 
 _PAD_VOXELS = (4, 8, 8)  #: of air, each side of the resampled volume
-_THRESHOLD = 0.5  #: slice probability; Zakharov et al. 2023
-_LOWEST_RUN = 3  #: slices; a shorter run of spine apart from the others is a chance hit
 _LOWEST_LENGTH_MM = 24.0  #: a shorter column holds no complete vertebra
-_STEP_COST = 0.25  #: log-probability for one pixel sideways from slice to slice
+_STRONGEST = 4.0  #: logit; no single slice counts for more, or against more
+_STEP_COST = 0.25  #: evidence (logit) that one pixel sideways from slice to slice costs
+_MOVES = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)])
+_BEGIN = len(_MOVES)  #: in place of a move: the path begins here
 _RADIUS = 3  #: heat-map pixels of the local soft-argmax
 _SMOOTHING_MM = 12.0  #: bends shorter than this are noise of single slices
 
@@ -60,11 +59,11 @@ def localize_spine(volume: CTVolume, model: LoadedModel, device: str = "cpu") ->
     low, high = model.manifest.window_hu or (-400.0, 800.0)
     image = window(resample(canonical.hu, tuple(canonical.spacing_mm), spacing), low, high)
     logits = _heat_maps(image, model, device)
-    probability = 1.0 / (1.0 + np.exp(-logits.max(axis=(1, 2))))
+    probability = 1.0 / (1.0 + np.exp(-logits.max(axis=(1, 2)).astype(float)))
     grid = CTVolume(np.zeros((1, 1, 1), np.int16), resampled_affine(canonical, spacing))
-    first, last = _limits(probability, spacing[0])
-    chosen = logits[first : last + 1]
-    pixels, spread = _refine(chosen, _path(chosen))
+    first, path = _path(logits, spacing[0])
+    last = first + len(path) - 1
+    pixels, spread = _refine(logits[first : last + 1], path)
     slices = np.arange(first, last + 1)
     # A heat-map pixel is two input pixels wide and lies on the even ones.
     voxels = np.column_stack([slices, 2 * pixels])
@@ -99,40 +98,52 @@ def _fast_bfloat16(device: str) -> bool:
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
-def _limits(probability: FloatArray, slice_mm: float) -> tuple[int, int]:
-    """Hull of the slices that hold spine, without short runs apart from the others."""
-    steady = median_filter(probability, 3, mode="nearest") > _THRESHOLD
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], steady.astype(int), [0]])))
-    runs = [(a, b - 1) for a, b in edges.reshape(-1, 2) if b - a >= _LOWEST_RUN]
-    if not runs or (runs[-1][1] - runs[0][0] + 1) * slice_mm < _LOWEST_LENGTH_MM:
-        raise NotEvaluableError(Reason.NO_SPINE.code, "no slices in a row show vertebral bodies")
-    return int(runs[0][0]), int(runs[-1][1])
+def _path(logits: FloatImage, slice_mm: float) -> tuple[int, np.ndarray]:
+    """The connected path of the largest total evidence, free to begin and end at any slice.
 
+    Evidence is the logit, so a path ends where spine turns improbable (probability
+    0.5, as in the paper) and bridges a gap only where more spine follows in line;
+    a chance hit elsewhere in the volume cannot lengthen it.
 
-def _path(logits: FloatImage) -> np.ndarray:
-    """Most probable connected path, at most one pixel sideways per slice; (K, 2) row, column."""
-    flat = torch.from_numpy(logits).flatten(1)
-    score = functional.log_softmax(flat, -1).reshape(logits.shape).numpy()
-    moves = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-    total = score[0]
-    choices = []
-    for plane in score[1:]:
-        padded = np.pad(total, 1, constant_values=-np.inf)
-        rows, columns = plane.shape
-        reached = np.stack(
-            [
-                padded[1 + i : 1 + i + rows, 1 + j : 1 + j + columns] - _STEP_COST * np.hypot(i, j)
-                for i, j in moves
-            ]
-        )
-        choices.append(reached.argmax(0))
-        total = plane + reached.max(0)
-    point = np.array(np.unravel_index(total.argmax(), total.shape))
-    path = [point]
-    for choice in reversed(choices):
-        point = point + moves[choice[tuple(point)]]
+    Args:
+        logits: (K, R, C).
+        slice_mm: distance of the slices.
+
+    Returns:
+        The first slice, and one (row, column) per slice; (n, 2).
+
+    Raises:
+        NotEvaluableError: no path of positive evidence, or a short one.
+    """
+    evidence = np.clip(logits, -_STRONGEST, _STRONGEST)
+    total, totals, choices = evidence[0], [evidence[0]], []
+    for plane in evidence[1:]:
+        reached = _reached(total)
+        choices.append(np.where(reached.max(0) > 0, reached.argmax(0), _BEGIN))
+        total = plane + np.maximum(reached.max(0), 0)
+        totals.append(total)
+    last = int(np.argmax([plane.max() for plane in totals]))
+    point = np.array(np.unravel_index(totals[last].argmax(), total.shape))
+    path, first = [point], last
+    while first > 0 and (choice := choices[first - 1][tuple(point)]) != _BEGIN:
+        point = point + _MOVES[choice]
         path.append(point)
-    return np.array(path[::-1])
+        first -= 1
+    if totals[last].max() <= 0 or len(path) * slice_mm < _LOWEST_LENGTH_MM:
+        raise NotEvaluableError(Reason.NO_SPINE.code, "no slices in a row show vertebral bodies")
+    return first, np.array(path[::-1])
+
+
+def _reached(total: FloatImage) -> FloatImage:
+    """Best totals of the slice above, moved to each pixel by each of the nine steps."""
+    padded = np.pad(total, 1, constant_values=-np.inf)
+    rows, columns = total.shape
+    return np.stack(
+        [
+            padded[1 + i : 1 + i + rows, 1 + j : 1 + j + columns] - _STEP_COST * np.hypot(i, j)
+            for i, j in _MOVES
+        ]
+    )
 
 
 def _refine(logits: FloatImage, path: np.ndarray) -> tuple[FloatArray, FloatArray]:
