@@ -36,37 +36,58 @@ def paint_arches(canvas: Canvas, spine: Spine, look: BoneLook, rng: np.random.Ge
 def _paint_arch(
     canvas: Canvas, vertebra: SolidVertebra, position: int, size: float, bone: Matter
 ) -> None:
-    def at(table: np.ndarray) -> float:
-        return float(np.interp(position, _AT, table)) * size
-
+    """Both halves of one arch, and its spinous process."""
     points = vertebra.shape.keypoints_mm
-    back = float(points[2, :, 0].mean())
+    back, top = float(points[2, :, 0].mean()), float(points[2, 0, 1])
     height = float(points[2, 1, 1] - points[2, 0, 1])
     depth, half_canal = canal_size_mm(vertebra)
-    top = float(points[2, 0, 1])
     pedicle_w = top + (0.5 if position < 6 else 0.33) * height
-    slope = np.radians(np.interp(position, _AT, _SPINOUS_SLOPE_DEG))
     roof = np.array([back + depth + 2, 0.0, pedicle_w + 0.5 * height])
     for side in (-1.0, 1.0):
-        lateral = side * (half_canal + at(_PEDICLE_RADIUS_MM) * 0.8)
+        lateral = side * (half_canal + _at(_PEDICLE_RADIUS_MM, position) * size * 0.8)
         root = np.array([back - 4, lateral * 0.95, pedicle_w])
         joint = np.array([back + 0.5 * depth, lateral, pedicle_w + 0.1 * height])
-        _chain(canvas, vertebra, [root, joint], at(_PEDICLE_RADIUS_MM), bone)
-        _chain(canvas, vertebra, [joint, roof], at(_FACET_RADIUS_MM) * 0.8, bone)
-        up = joint + np.array([2.0, side * 1.0, -0.55 * height])
-        down = joint + np.array([5.0, -side * 2.0, 0.75 * height])
-        _chain(canvas, vertebra, [up, joint, down], at(_FACET_RADIUS_MM), bone)
-        tip = joint + np.array(
-            [
-                at(_TRANSVERSE_BACK_MM),
-                side * at(_TRANSVERSE_LENGTH_MM),
-                -0.05 * height,
-            ]
-        )
-        _chain(canvas, vertebra, [joint, tip], at(_FACET_RADIUS_MM) * 0.75, bone)
-    length = at(_SPINOUS_LENGTH_MM)
+        _paint_half(canvas, vertebra, (root, joint, roof), (position, size, height), bone)
+    slope = np.radians(_at(_SPINOUS_SLOPE_DEG, position))
+    length = _at(_SPINOUS_LENGTH_MM, position) * size
     tip = roof + length * np.array([np.cos(slope), 0.0, np.sin(slope)])
-    _chain(canvas, vertebra, [roof, tip], at(_SPINOUS_RADIUS_MM), bone, (0.75, 1.0, 1.15))
+    radius = _at(_SPINOUS_RADIUS_MM, position) * size
+    _chain(canvas, vertebra, [roof, tip], radius, bone, (0.75, 1.0, 1.15))
+
+
+def _paint_half(
+    canvas: Canvas,
+    vertebra: SolidVertebra,
+    points: tuple[np.ndarray, np.ndarray, np.ndarray],
+    sizes: tuple[int, float, float],
+    bone: Matter,
+) -> None:
+    """Pedicle, lamina, articular and transverse process of one side.
+
+    Args:
+        canvas: to be drawn on.
+        vertebra: whose own frame is used.
+        points: root of the pedicle, its joint with the lamina, roof of the canal.
+        sizes: position of the level, patient size, posterior height in mm.
+        bone: matter.
+    """
+    root, joint, roof = points
+    position, size, height = sizes
+    side = float(np.sign(joint[1]))
+    facet = _at(_FACET_RADIUS_MM, position) * size
+    _chain(canvas, vertebra, [root, joint], _at(_PEDICLE_RADIUS_MM, position) * size, bone)
+    _chain(canvas, vertebra, [joint, roof], facet * 0.8, bone)
+    up = joint + np.array([2.0, side * 1.0, -0.55 * height])
+    down = joint + np.array([5.0, -side * 2.0, 0.75 * height])
+    _chain(canvas, vertebra, [up, joint, down], facet, bone)
+    back = _at(_TRANSVERSE_BACK_MM, position) * size
+    aside = _at(_TRANSVERSE_LENGTH_MM, position) * size
+    tip = joint + np.array([back, side * aside, -0.05 * height])
+    _chain(canvas, vertebra, [joint, tip], facet * 0.75, bone)
+
+
+def _at(table: np.ndarray, position: int) -> float:
+    return float(np.interp(position, _AT, table))
 
 
 def _chain(

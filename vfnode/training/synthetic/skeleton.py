@@ -118,45 +118,49 @@ def _paint_shoulders(
 ) -> None:
     """Clavicles, scapulae, humeri."""
     size = spine.size
-    x, z = spine.at(7.0)[[0, 2]]
-    outline = trunk.at(spine.z_of(8.5))
-    front = outline["cavity_front"]
-    shoulder_z = z + (45 if arms_up else 0) * size
-    shoulder = np.array([x + 155 * size, spine.at(7.0)[1] - 5, shoulder_z])
-    medial = np.array([x + 22 * size, front - 2, spine.z_of(8.0)])
-    bend = medial * 0.55 + shoulder * 0.45 + np.array([0, -14, 4])
-    clavicle = np.array([medial, bend, shoulder + np.array([-18, 0, 10])])
+    x, y, z = spine.at(7.0)
+    front = trunk.at(spine.z_of(8.5))["cavity_front"]
     back = trunk.at(spine.z_of(10.5))["cavity_back"]
+    shoulder = np.array([x + 155 * size, y - 5, z + (45 if arms_up else 0) * size])
+    medial = np.array([x + 22 * size, front - 2, spine.z_of(8.0)])
     blade = np.array([x + 100 * size, back - 2, spine.z_of(9.8) + (12 if arms_up else 0)])
     turn = turned(2, 35 + rng.uniform(0, 15)) @ turned(1, 12)
-    hang = np.array([18.0, 4, -260]) if not arms_up else np.array([-25.0, -30, 250])
-    swing = rng.normal(0, 18, 3)
-    flesh = Matter(50, -95, 8)
+    hang = np.array([-25.0, -30, 250]) if arms_up else np.array([18.0, 4, -260])
+    hang = hang + rng.normal(0, 18, 3)
     for flip in (False, True):
-
-        def place(points: FloatArray, flip: bool = flip) -> FloatArray:
-            return mirrored(points, x) if flip else np.asarray(points, float)
-
+        points = np.array([medial, blade, shoulder, shoulder + hang])
         axes = turn * [-1, 1, 1] if flip else turn
-        limb = np.array([shoulder + np.array([8, 0, 0]), shoulder + hang + swing])
-        paint_chain(canvas, place(limb), np.array([50.0, 40]) * size, flesh)
-        paint_chain(canvas, place(clavicle), 6.0 * size, bone)
-        paint_ellipsoid(canvas, place(blade), np.array([48, 4.5, 75]) * size, bone, axes)
-        ridge = np.array(
-            [
-                blade + np.array([-30, 12, 28]),
-                blade + np.array([30, 10, 45]),
-                shoulder + np.array([0, 12, 12]),
-            ]
-        )
-        paint_chain(canvas, place(ridge), 6.0 * size, bone)
-        paint_chain(
-            canvas, place(np.array([blade + np.array([38, -8, 30]), shoulder])), 9.0 * size, bone
-        )
-        paint_ellipsoid(
-            canvas, place(shoulder + np.array([6, 0, 0])), np.full(3, 23.0 * size), bone
-        )
-        paint_chain(canvas, place(limb), 11.5 * size, Matter(-30, bone.shell_hu, 4.5))
+        _paint_arm(canvas, mirrored(points, x) if flip else points, axes, size, bone)
+
+
+def _paint_arm(
+    canvas: Canvas, points: FloatArray, axes: FloatArray, size: float, bone: Matter
+) -> None:
+    """One clavicle, scapula and humerus.
+
+    Args:
+        canvas: to be drawn on.
+        points: (4, 3) medial end of the clavicle, middle of the blade, shoulder, elbow.
+        axes: (3, 3) directions of the blade: across, through, along.
+        size: patient size.
+        bone: matter of all three.
+    """
+    medial, blade, shoulder, elbow = points
+    out = np.array([np.sign(shoulder[0] - medial[0]), 1.0, 1.0])
+    limb = np.array([shoulder + out * [8, 0, 0], elbow])
+    paint_chain(canvas, limb, np.array([50.0, 40]) * size, Matter(50, -95, 8))
+    bend = medial * 0.55 + shoulder * 0.45 + np.array([0, -14, 4])
+    clavicle = np.array([medial, bend, shoulder + out * [-18, 0, 10]])
+    paint_chain(canvas, clavicle, 6.0 * size, bone)
+    paint_ellipsoid(canvas, blade, np.array([48, 4.5, 75]) * size, bone, axes)
+    ridge = np.array(
+        [blade + out * [-30, 12, 28], blade + out * [30, 10, 45], shoulder + out * [0, 12, 12]]
+    )
+    paint_chain(canvas, ridge, 6.0 * size, bone)
+    neck = np.array([blade + out * [38, -8, 30], shoulder])
+    paint_chain(canvas, neck, 9.0 * size, bone)
+    paint_ellipsoid(canvas, shoulder + out * [6, 0, 0], np.full(3, 23.0 * size), bone)
+    paint_chain(canvas, limb, 11.5 * size, Matter(-30, bone.shell_hu, 4.5))
 
 
 def _paint_skull(canvas: Canvas, spine: Spine, bone: Matter, rng: np.random.Generator) -> None:
