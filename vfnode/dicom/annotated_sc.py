@@ -59,7 +59,8 @@ def _describe(image: Dataset, context: ResultContext, picture: Picture) -> None:
     wording = texts("sr_texts.json", context.settings.language)
     image.SeriesDescription = wording["sc_series"].format(product=PRODUCT)
     image.DerivationDescription = wording["derivation"].format(pixel=picture.pixel_mm)
-    image.BodyPartExamined = context.series.header.get("BodyPartExamined") or "SPINE"
+    # What is shown, and never a paired part, which would ask for a Laterality.
+    image.BodyPartExamined = "SPINE"
     image.ConversionType = "WSD"
     image.BurnedInAnnotation = "YES"  # texts, but no identity of the patient
     image.RecognizableVisualFeatures = "NO"

@@ -63,7 +63,11 @@ def stamp(result: Dataset, context: ResultContext) -> None:
     date, time = context.created.strftime("%Y%m%d"), context.created.strftime("%H%M%S")
     result.InstanceCreationDate = result.ContentDate = date
     result.InstanceCreationTime = result.ContentTime = time
-    result.TimezoneOffsetFromUTC = _utc_offset(context)
+    result.TimezoneOffsetFromUTC = context.created.astimezone().strftime("%z")
+    for equipment in result.get("ContributingEquipmentSequence", []):
+        # highdicom writes the present time, also for the scanner, which worked earlier.
+        if "ContributionDateTime" in equipment:
+            del equipment.ContributionDateTime
     result.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
     result.file_meta.ImplementationVersionName = f"VFNODE_{context.settings.version}"[:16]
 
@@ -75,7 +79,3 @@ def _reference(series: CTSeries, sop_class_uid: str, sop_instance_uid: str) -> D
     dataset.SOPClassUID = sop_class_uid
     dataset.SOPInstanceUID = sop_instance_uid
     return dataset
-
-
-def _utc_offset(context: ResultContext) -> str:
-    return context.created.astimezone().strftime("%z")

@@ -58,6 +58,10 @@ IDENTIFIERS = frozenset({"PatientID", "IssuerOfPatientID", "AccessionNumber", "O
 MULTI_VALUED = frozenset({"SoftwareVersions", "OtherPatientIDs"})
 SEXES = ("M", "F", "O")
 LONGEST = {"LO": 64, "SH": 16, "LT": 10240, "PN": 64, "CS": 16}
+#: Starts a code extension (PS3.5 6.1.2.5).
+ESCAPE = b"\x1b"
+#: pydicom's name for ISO-IR 6, which is what is meant where nothing is declared.
+DEFAULT_REPERTOIRE = "iso8859"
 #: Delimiters that end a code extension (PS3.5 6.1.2.5.3), for text and for names.
 TEXT_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C}
 NAME_DELIMITERS = {0x5E, 0x3D, 0x5C}
@@ -149,17 +153,17 @@ def _raw_text(
 def _decode(
     value: bytes, encodings: list[str] | None, fallback_encoding: str, *, is_name: bool
 ) -> str:
-    if value.isascii() and b"\x1b" not in value:
-        return value.decode("ascii")
-    if encodings is not None and (b"\x1b" in value or encodings[0] not in ("iso8859", "ascii")):
+    if ESCAPE in value and encodings is not None:
         text: str = decode_bytes(value, encodings, NAME_DELIMITERS if is_name else TEXT_DELIMITERS)
         if "\ufffd" not in text:
             return text
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        declared = encodings[0] if encodings and encodings[0] != "iso8859" else fallback_encoding
-        return value.decode(declared if declared != "utf-8" else fallback_encoding, "replace")
+    declared = encodings[0] if encodings and encodings[0] != DEFAULT_REPERTOIRE else "ascii"
+    for encoding in (declared, "utf-8"):
+        try:
+            return value.decode(encoding)
+        except UnicodeDecodeError:
+            continue  # a wrong declaration: try the next
+    return value.decode(fallback_encoding, "replace")
 
 
 def _clean_text(text: str, vr: str) -> str:
@@ -225,7 +229,8 @@ def _shorten(text: str, vr: str) -> str:
         return text
     if vr == "PN":
         return "=".join(group[:longest] for group in text.split("="))
-    return text[:longest].strip()
+    # PS3.5 counts characters; dciodvfy and databases count bytes, and this is only a text.
+    return text.encode("utf-8")[:longest].decode("utf-8", "ignore").strip()
 
 
 _CLEANERS: dict[str, Callable[[str, str], str]] = {

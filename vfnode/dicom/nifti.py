@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
+import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
+from nibabel.wrapstruct import WrapStructError
 
 from vfnode.errors import GeometryError, UnreadableInputError
 from vfnode.spine.volume import CTVolume
@@ -24,19 +28,27 @@ def read_nifti(path: Path) -> CTVolume:
             affine; names the file.
     """
     try:
-        image = nibabel.load(path)
-        data = np.squeeze(np.asanyarray(image.dataobj))
-    except (ImageFileError, OSError, ValueError, EOFError) as error:
+        image = nibabel.Nifti1Image.from_filename(path)
+        stored = image.dataobj.get_unscaled()
+    except (ImageFileError, WrapStructError, OSError, ValueError, EOFError, zlib.error) as error:
         raise UnreadableInputError(f"cannot read {path} as NIfTI: {error}") from error
-    if data.ndim != 3:  # noqa: PLR2004 - a volume
-        raise UnreadableInputError(f"{path} has {data.ndim} dimensions, not 3")
-    if not np.issubdtype(data.dtype, np.number) or np.iscomplexobj(data):
+    while stored.ndim > 3 and stored.shape[-1] == 1:  # noqa: PLR2004 - a time axis of one
+        stored = stored[..., 0]
+    if stored.ndim != 3:  # noqa: PLR2004 - a volume
+        raise UnreadableInputError(f"{path} has {stored.ndim} dimensions, not 3")
+    if not np.issubdtype(stored.dtype, np.number) or np.iscomplexobj(stored):
         raise UnreadableInputError(f"{path} does not hold numbers that could be HU")
-    hu = np.empty(data.shape, np.int16, order="F")  # as NIfTI stores it: no transposing copy
-    for k in range(data.shape[2]):
-        plane = np.nan_to_num(data[..., k], nan=LOWEST_HU)
-        hu[..., k] = np.clip(np.rint(plane), LOWEST_HU, HIGHEST_HU)
+    hu = _to_hu(stored, float(image.dataobj.slope), float(image.dataobj.inter))
     try:
         return CTVolume(hu, RAS_TO_LPS @ np.asarray(image.affine, float)).canonical()
     except GeometryError as error:
         raise UnreadableInputError(f"{path}: {error}") from error
+
+
+def _to_hu(stored: npt.NDArray[Any], slope: float, intercept: float) -> npt.NDArray[np.int16]:
+    """HU of stored values (3 axes), a plane at a time: no copy of it all in floating point."""
+    hu = np.empty(stored.shape, np.int16, order="F")  # as NIfTI stores it: no transposing copy
+    for k in range(stored.shape[2]):
+        plane = np.nan_to_num(stored[..., k] * slope + intercept, nan=LOWEST_HU)
+        hu[..., k] = np.clip(np.rint(plane), LOWEST_HU, HIGHEST_HU)
+    return hu

@@ -1,0 +1,244 @@
+"""The picture: true to the ruler, readable for everyone, without identity."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ImageFont
+
+from tests.factories import (
+    CREATED,
+    CUT,
+    MODERATE,
+    NORMAL,
+    SEVERE,
+    Body,
+    make_analysis,
+    make_refusal,
+)
+from vfnode.dicom.canvas import Canvas, colour
+from vfnode.dicom.drawing import draw_picture
+from vfnode.dicom.picture_layout import (
+    PictureFacts,
+    layout,
+    place_image,
+    ratio_text,
+    spread,
+    summary,
+    words,
+)
+from vfnode.dicom.templates import load_template, templates_dir
+from vfnode.spine.genant import GenantLimits
+from vfnode.spine.report import Analysis, Reason
+
+FACTS = PictureFacts("vfnode", "1.2.3", CREATED)
+#: Machado, Oliveira, Fernandes 2009, severity 1.0, on linear RGB.
+DEFICIENCIES = {
+    "none": np.eye(3),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "tritanopia": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
+}
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def lab(code: str, seen: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of a colour as someone with a deficiency sees it."""
+    srgb = np.array(colour(code)[:3]) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    xyz = XYZ @ np.clip(seen @ linear, 0, 1) / XYZ.sum(1)
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_grades_are_told_apart_by_everyone(deficiency):
+    """A difference of 20 in L*a*b* is seen at a glance, with each of the deficiencies."""
+    seen = DEFICIENCIES[deficiency]
+    colours = [grade["colour"] for grade in layout()["grades"].values()]
+
+    distances = [
+        np.linalg.norm(lab(one, seen) - lab(other, seen))
+        for one, other in itertools.combinations(colours, 2)
+    ]
+
+    assert min(distances) > 20
+
+
+def test_each_grade_has_its_own_shape_and_number():
+    """Colour is never the only sign."""
+    grades = layout()["grades"].values()
+
+    assert len({grade["shape"] for grade in grades}) == 4
+    assert [grade["mark"] for grade in grades] == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("body", [NORMAL, MODERATE, SEVERE])
+def test_a_ruler_on_the_picture_reads_the_heights(body):
+    """The drawn ends, found by their colour, times the pixel size give each height."""
+    analysis = make_analysis([Body(), body, Body()])
+
+    picture = draw_picture(analysis, FACTS)
+
+    finding = analysis.report.vertebrae[1]
+    code = colour(layout()["grades"][finding.grade.value]["colour"])[:3]
+    rgb = picture.rgb.astype(int)
+    close = np.abs(rgb - np.array(code)).max(-1) < 90
+    for column, height in enumerate(finding.heights_mm):
+        ends = picture.geometry.to_pixels(finding.keypoints_sagittal_mm[column])
+        top, bottom = ends[:, 1]
+        band = close[int(top) - 9 : int(bottom) + 10, round(ends[0, 0]) - 1 : round(ends[0, 0]) + 1]
+        rows = np.flatnonzero(band.any(1))
+        width_mm = layout()["segment_mm"]["width_abnormal"]
+        drawn_mm = (rows[-1] - rows[0] + 1) * picture.pixel_mm
+        # The ticks stand across the ends and reach half their width beyond them.
+        assert drawn_mm == pytest.approx(height + width_mm, abs=2 * picture.pixel_mm)
+
+
+def test_the_ct_lies_where_the_geometry_says():
+    """A bright point of the straightened image appears at its own millimetres."""
+    analysis = make_analysis([])
+    assert analysis.sagittal is not None
+    hu = np.full(analysis.sagittal.hu.shape, -1000, np.float32)
+    hu[40, 90] = 3000
+    marked = type(analysis.sagittal)(hu, analysis.sagittal.step_mm, analysis.sagittal.frames.copy())
+
+    picture = draw_picture(Analysis(analysis.report, marked), FACTS)
+
+    place = picture.geometry
+    part = picture.rgb[
+        place.top_px + 40 : place.top_px + place.height_px - 40,
+        place.left_px + 150 : place.left_px + place.width_px - 40,
+        0,
+    ].astype(float)
+    part[part < 40] = 0
+    rows, columns = np.indices(part.shape)
+    found = np.array([(columns * part).sum(), (rows * part).sum()]) / part.sum() + 0.5
+    expected = place.to_pixels(np.array([90.0, 40.0])) - (place.left_px + 150, place.top_px + 40)
+    np.testing.assert_allclose(found, expected, atol=0.5)
+
+
+@pytest.mark.parametrize("analysis", [make_analysis(), make_analysis([CUT]), make_refusal()])
+def test_the_page_has_an_even_size_that_viewers_take(analysis):
+    """Even, and at most 2000 pixels each way."""
+    rows, columns, channels = draw_picture(analysis, FACTS).rgb.shape
+
+    assert (rows % 2, columns % 2, channels) == (0, 0, 3)
+    assert max(rows, columns) <= 2000
+
+
+def test_a_whole_spine_gets_coarser_pixels():
+    """650 mm of spine still fit on one page."""
+    sagittal = make_analysis([]).sagittal
+    assert sagittal is not None
+    long = type(sagittal)(
+        np.zeros((650, 160), np.float32), 1.0, np.repeat(sagittal.frames[:1], 650, 0)
+    )
+
+    place = place_image(long)
+
+    assert place.pixel_mm > 0.3
+    assert place.top_px + place.height_px + layout()["bands_px"]["footer"] <= 2000
+
+
+@given(
+    st.lists(st.floats(0, 1000), min_size=1, max_size=24).map(sorted),
+    st.floats(5, 40),
+)
+def test_rows_never_overlap_and_keep_their_order(centres, gap):
+    """Bodies flattened to nothing still get a row of their own."""
+    rows = spread(np.array(centres), gap, 0.0, 1000.0)
+
+    assert np.all(np.diff(rows) >= gap - 1e-6)
+
+
+def test_rows_with_room_stay_beside_their_bodies():
+    """Nothing is moved without need."""
+    np.testing.assert_allclose(spread(np.array([10.0, 60, 110]), 25, 0, 200), [10, 60, 110])
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(0.85, "0.85"), (0.804, "0.804"), (0.7403, "0.740"), (0.8, "0.80")]
+)
+def test_a_printed_ratio_never_contradicts_its_grade(ratio, text):
+    """0.804 is normal; printed as 0.80 it would read as mild."""
+    assert ratio_text(ratio, GenantLimits()) == text
+
+
+@pytest.mark.parametrize(
+    ("analysis", "sentence"),
+    [
+        (
+            make_analysis(),
+            "2 of 4 graded vertebrae with G ≤ 0.74; smallest G 0.48 at T10 (severe)",
+        ),
+        (
+            make_analysis([NORMAL, Body()]),
+            "No G ≤ 0.74 among 2 graded vertebrae; smallest G 0.93 at T7 (normal)",
+        ),
+        (make_analysis([CUT]), "No vertebra could be graded"),
+        (make_refusal(Reason.NO_SPINE), "Not evaluated: No spine was found in the images"),
+    ],
+)
+def test_the_summary_says_what_was_looked_for(analysis, sentence):
+    """Never "no fracture": how many bodies were graded, and by which limit."""
+    assert summary(analysis.report, "en") == sentence
+
+
+def test_the_page_carries_the_disclaimer():
+    """Without the warning's own pixels the page would be another one."""
+    analysis = make_analysis()
+    page = draw_picture(analysis, FACTS).rgb
+    warning = np.array(colour("warning")[:3])
+
+    drawn = (np.abs(page[10:60].astype(int) - warning).max(-1) < 10).sum()
+
+    assert drawn > 300
+    assert "NOT FOR DIAGNOSIS" in words("en")["warning"]
+
+
+def test_every_text_can_be_drawn_with_our_fonts():
+    """Latin, Cyrillic and the signs in the texts have glyphs of their own."""
+    said = str(load_template("picture_texts.json")) + "ЖжЩщЪъЫыЭэЮюЯяЁё№"
+    letters = set(re.sub(r"\s", "", said))
+    for name in layout()["fonts"].values():
+        face = ImageFont.truetype(str(templates_dir() / name), 30)
+        missing = bytes(face.getmask("\uffff"))
+        assert {letter for letter in letters if bytes(face.getmask(letter)) == missing} == set()
+
+
+@pytest.mark.parametrize("language", load_template("picture_texts.json"))
+def test_every_row_fits_beside_the_next_column(language):
+    """The longest label ends before the ratio begins, in every language."""
+    canvas, wording = Canvas(10, 10), words(language)
+    columns = layout()["columns_px"]
+    room = columns["ratio"] - 42 - columns["grade"]
+    labels = [
+        f"{wording['grades'][grade]} {kind}".strip()
+        for grade in ("mild", "moderate", "severe")
+        for kind in wording["deformities"].values()
+    ]
+
+    assert max(canvas.text_width(label, "bold row") for label in labels) <= room
+    assert canvas.text_width(wording["not_graded"], "regular row") <= room
