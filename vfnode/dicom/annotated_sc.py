@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
+from pydicom.valuerep import DS
 
 from vfnode.dicom.ct_series import CTSeries
 from vfnode.dicom.drawing import Picture
-from vfnode.dicom.evidence import identity_source, stamp
+from vfnode.dicom.evidence import stamp
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import code_item, concept
@@ -23,11 +24,20 @@ def build_annotated_sc(context: ResultContext, picture: Picture) -> SCImage:
     No plane position: the straightened surface is no plane, and a false one would let a
     viewer draw reference lines that lie.
     """
+    image = _image(context, picture)
+    _describe(image, context, picture)
+    if context.analysis.sagittal is not None:
+        _calibrate(image, context, picture)
+    _point_to_sources(image, context.series)
+    stamp(image, context)
+    return image
+
+
+def _image(context: ResultContext, picture: Picture) -> SCImage:
     from highdicom.sc import SCImage  # noqa: PLC0415 - 0.7 s that not every command needs
 
     settings = context.settings
-    measured = context.analysis.sagittal is not None
-    image = SCImage(
+    return SCImage(
         pixel_array=picture.rgb,
         photometric_interpretation="RGB",
         bits_allocated=8,
@@ -42,17 +52,9 @@ def build_annotated_sc(context: ResultContext, picture: Picture) -> SCImage:
         software_versions=settings.version,
         institution_name=settings.institution_name,
         patient_orientation=("P", "F"),
-        pixel_spacing=(picture.pixel_mm, picture.pixel_mm) if measured else None,
         content_qualification="RESEARCH",
         specific_character_set="ISO_IR 192",
     )
-    image.copy_patient_and_study_information(identity_source(context.series))
-    _describe(image, context, picture)
-    if measured:
-        _calibrate(image, context)
-    _point_to_sources(image, context.series)
-    stamp(image, context)
-    return image
 
 
 def _describe(image: Dataset, context: ResultContext, picture: Picture) -> None:
@@ -65,16 +67,17 @@ def _describe(image: Dataset, context: ResultContext, picture: Picture) -> None:
     image.BurnedInAnnotation = "YES"  # texts, but no identity of the patient
     image.RecognizableVisualFeatures = "NO"
     image.LossyImageCompression = "00"
-    image.SeriesDate = image.DateOfSecondaryCapture = context.created.strftime("%Y%m%d")
-    image.SeriesTime = image.TimeOfSecondaryCapture = context.created.strftime("%H%M%S")
+    image.DateOfSecondaryCapture = context.created.strftime("%Y%m%d")
+    image.TimeOfSecondaryCapture = context.created.strftime("%H%M%S")
 
 
-def _calibrate(image: Dataset, context: ResultContext) -> None:
+def _calibrate(image: Dataset, context: ResultContext, picture: Picture) -> None:
     """Tell viewers that their ruler may be trusted (PS3.3 10.7.1.3)."""
     wording = texts("sr_texts.json", context.settings.language)
     image.PixelSpacingCalibrationType = "GEOMETRY"
     image.PixelSpacingCalibrationDescription = wording["calibration"]
-    image.NominalScannedPixelSpacing = image.PixelSpacing
+    spacing = [DS(picture.pixel_mm, auto_format=True)] * 2
+    image.PixelSpacing = image.NominalScannedPixelSpacing = spacing
 
 
 def _point_to_sources(image: Dataset, series: CTSeries) -> None:

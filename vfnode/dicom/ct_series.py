@@ -13,7 +13,8 @@ from pydicom.dataset import Dataset
 from vfnode.dicom.geometry import order_slices, stack_affine
 from vfnode.dicom.header import result_header
 from vfnode.dicom.pixels import read_hu
-from vfnode.dicom.selection import SliceHeader, group_slices, read_headers, sop_class_uid
+from vfnode.dicom.selection import group_slices, read_headers
+from vfnode.dicom.slice_header import SliceHeader, sop_class_uid
 from vfnode.errors import NotEvaluableError
 from vfnode.spine.report import Reason
 from vfnode.spine.volume import CTVolume, FloatArray

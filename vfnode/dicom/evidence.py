@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydicom.dataset import Dataset
 
 from vfnode.dicom.ct_series import CTSeries
 from vfnode.dicom.result_settings import ResultContext
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
+
+if TYPE_CHECKING:
+    from highdicom import SOPClass
 
 #: Attributes of the scanner that highdicom writes as acquisition equipment.
 EQUIPMENT = (
@@ -58,11 +63,12 @@ def evidence(series: CTSeries) -> list[Dataset]:
     return found
 
 
-def stamp(result: Dataset, context: ResultContext) -> None:
-    """Date the object by the time it was given, and name us as who wrote the file."""
+def stamp(result: SOPClass, context: ResultContext) -> None:
+    """Give an object the patient and study of the CT, its date, and our name as its writer."""
+    result.copy_patient_and_study_information(identity_source(context.series))
     date, time = context.created.strftime("%Y%m%d"), context.created.strftime("%H%M%S")
-    result.InstanceCreationDate = result.ContentDate = date
-    result.InstanceCreationTime = result.ContentTime = time
+    result.SeriesDate = result.InstanceCreationDate = result.ContentDate = date
+    result.SeriesTime = result.InstanceCreationTime = result.ContentTime = time
     result.TimezoneOffsetFromUTC = context.created.astimezone().strftime("%z")
     for equipment in result.get("ContributingEquipmentSequence", []):
         # highdicom writes the present time, also for the scanner, which worked earlier.

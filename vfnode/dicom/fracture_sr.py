@@ -20,7 +20,7 @@ from highdicom.sr import (
 )
 from pydicom.sr.codedict import codes
 
-from vfnode.dicom.evidence import evidence, identity_source, stamp
+from vfnode.dicom.evidence import evidence, stamp
 from vfnode.dicom.picture_layout import summary
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.sr_vertebra import concepts_of, presence, vertebra_group
@@ -55,9 +55,6 @@ def build_fracture_sr(context: ResultContext) -> Comprehensive3DSR:
         specific_character_set="ISO_IR 192",
         coding_schemes=[CodingSchemeIdentificationItem(PRIVATE_SCHEME, name=PRODUCT)],
     )
-    document.copy_patient_and_study_information(identity_source(context.series))
-    document.SeriesDate = context.created.strftime("%Y%m%d")
-    document.SeriesTime = context.created.strftime("%H%M%S")
     stamp(document, context)
     return document
 

@@ -16,7 +16,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.selection import SliceHeader
+from vfnode.dicom.slice_header import SliceHeader
 from vfnode.dicom.uids import derive_uid
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
@@ -25,7 +26,7 @@ from vfnode.dicom.drawing import Picture, draw_picture
 from vfnode.dicom.picture_layout import PictureFacts
 from vfnode.dicom.result_json import build_result
 from vfnode.dicom.result_settings import PRODUCT, ResultContext, ResultSettings
-from vfnode.spine.report import Analysis
+from vfnode.spine.report import Analysis, FractureReport
 
 RESULT_JSON = "result.json"
 
@@ -72,38 +73,27 @@ def build_and_write(
     """Build every object of a result and put them into ``folder``, all or none.
 
     Args:
-        analysis: report and straightened image.
         series: the CT; None for input without DICOM identity: no DICOM objects then.
         folder: made if it is not there; files of an earlier result are replaced.
-        settings: of the site; the defaults where None.
         created: date of the objects; now where None.
 
     Returns:
         What was written, result.json last.
-
-    Raises:
-        ResultError: an object cannot be built.
-        OSError: the folder cannot be written.
     """
     used, when = settings or ResultSettings(), created or datetime.now()
     started = time.perf_counter()
-    facts = PictureFacts(PRODUCT, used.version, when, used.language)
-    picture = draw_picture(analysis, facts)
+    picture = draw_picture(analysis, PictureFacts(PRODUCT, used.version, when, used.language))
     files = {"sagittal.png": _png(picture)}
     uids: list[tuple[str | None, str | None]] = [(None, None)]
     if series is not None:
         context = ResultContext(analysis, series, used, when)
-        for output in OUTPUTS:
-            files[output.file_name] = _encoded(output.build(context, picture))
-            uids.append((output.sop_class_uid, context.uid(output.uid_kind)))
-    timed = _with_build_time(analysis, time.perf_counter() - started)
-    result = build_result(timed.report, series, used.version)
-    files[RESULT_JSON] = json.dumps(result, indent=1, ensure_ascii=False).encode("utf-8")
+        files |= {item.file_name: _encoded(item.build(context, picture)) for item in OUTPUTS}
+        uids += [(item.sop_class_uid, context.uid(item.uid_kind)) for item in OUTPUTS]
+    report = _with_build_time(analysis.report, time.perf_counter() - started)
+    files[RESULT_JSON] = _json(build_result(report, series, used.version))
     write_together(folder, files)
-    uids.append((None, None))
-    return tuple(
-        WrittenOutput(folder / name, *pair) for name, pair in zip(files, uids, strict=True)
-    )
+    named = zip(files, [*uids, (None, None)], strict=True)
+    return tuple(WrittenOutput(folder / name, *pair) for name, pair in named)
 
 
 def write_together(folder: Path, files: dict[str, bytes]) -> None:
@@ -123,12 +113,14 @@ def write_together(folder: Path, files: dict[str, bytes]) -> None:
         shutil.rmtree(waiting, ignore_errors=True)
 
 
-def _with_build_time(analysis: Analysis, seconds: float) -> Analysis:
-    spent = {**analysis.report.timing_s, "build": seconds}
+def _with_build_time(report: FractureReport, seconds: float) -> FractureReport:
+    spent = {**report.timing_s, "build": seconds}
     spent["total"] = sum(value for name, value in spent.items() if name != "total")
-    return dataclasses.replace(
-        analysis, report=dataclasses.replace(analysis.report, timing_s=spent)
-    )
+    return dataclasses.replace(report, timing_s=spent)
+
+
+def _json(result: dict[str, Any]) -> bytes:
+    return json.dumps(result, indent=1, ensure_ascii=False).encode("utf-8")
 
 
 def _png(picture: Picture) -> bytes:

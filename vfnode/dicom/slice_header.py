@@ -1,0 +1,120 @@
+"""One CT slice without its pixels: a file, or a frame of an Enhanced CT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from vfnode.dicom.uids import derive_uid
+from vfnode.spine.volume import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class SliceHeader:
+    """One CT slice, a file or one frame of a file, without its pixels."""
+
+    path: Path
+    dataset: Dataset  #: everything before the pixels; shared by the frames of one file
+    pixel_offset: int  #: byte at which the value of PixelData starts; 0 where it is compressed
+    frame: int  #: from 0
+    image_type: tuple[str, ...]
+    position_mm: FloatArray  #: (3,) ImagePositionPatient
+    orientation: FloatArray  #: (6,) ImageOrientationPatient
+    pixel_spacing_mm: tuple[float, float]  #: between rows, between columns
+    rescale: tuple[float, float]  #: slope, intercept
+
+    @property
+    def normal(self) -> FloatArray:
+        """Unit vector (3,) across the slice."""
+        normal = np.cross(self.orientation[:3], self.orientation[3:])
+        unit: FloatArray = normal / np.linalg.norm(normal)
+        return unit
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """Own UID; that of the file meta information where the data set has none."""
+        meta = getattr(self.dataset, "file_meta", {})
+        return str(self.dataset.get("SOPInstanceUID") or meta.get("MediaStorageSOPInstanceUID", ""))
+
+    @property
+    def frame_of_reference_uid(self) -> str:
+        """Own UID; derived from the series where the data set has none."""
+        own = str(self.dataset.get("FrameOfReferenceUID") or "")
+        return own or derive_uid("frame of reference", self.series_instance_uid)
+
+    @property
+    def series_instance_uid(self) -> str:
+        """Own UID; derived from what the slices share where a copy lost it."""
+        own = str(self.dataset.get("SeriesInstanceUID") or "")
+        return own or derive_uid("series", str(self.dataset.get("FrameOfReferenceUID") or ""))
+
+
+def sop_class_uid(dataset: Dataset) -> str:
+    """SOP class of a data set; that of the file meta information where it has none."""
+    meta = getattr(dataset, "file_meta", {})
+    return str(dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID", ""))
+
+
+def slice_header(path: Path, dataset: Dataset, pixel_offset: int, frame: int) -> SliceHeader:
+    """Header of one frame of a data set; a single-frame image has frame 0 only.
+
+    Raises:
+        ValueError, AttributeError, TypeError, IndexError: what places the slice in the patient
+            or turns its pixels into HU is missing or impossible.
+    """
+    part = _functional_groups(dataset, frame)
+    spacing = part("PixelSpacing", "PixelMeasuresSequence")
+    kind = part("FrameType", "CTImageFrameTypeSequence") or dataset.get("ImageType")
+    header = SliceHeader(
+        path=path,
+        dataset=dataset,
+        pixel_offset=pixel_offset,
+        frame=frame,
+        image_type=(kind,) if isinstance(kind, str) else tuple(kind or ()),
+        position_mm=np.array(part("ImagePositionPatient", "PlanePositionSequence"), float),
+        orientation=np.array(part("ImageOrientationPatient", "PlaneOrientationSequence"), float),
+        pixel_spacing_mm=(float(spacing[0]), float(spacing[1])),
+        rescale=_rescale(part),
+    )
+    _check(header)
+    return header
+
+
+def _check(header: SliceHeader) -> None:
+    if header.position_mm.shape != (3,) or header.orientation.shape != (6,):
+        raise ValueError("ImagePositionPatient or ImageOrientationPatient is empty")
+    cross = np.linalg.norm(np.cross(header.orientation[:3], header.orientation[3:]))
+    if not abs(cross - 1.0) < 0.05:  # noqa: PLR2004 - rounded cosines still pass
+        raise ValueError("ImageOrientationPatient is not two perpendicular unit vectors")
+    if min(header.pixel_spacing_mm) <= 0:
+        raise ValueError("PixelSpacing is not positive")
+    if not header.sop_instance_uid:
+        raise ValueError("SOPInstanceUID is missing")
+
+
+def _rescale(part: Any) -> tuple[float, float]:
+    slope = part("RescaleSlope", "PixelValueTransformationSequence")
+    intercept = part("RescaleIntercept", "PixelValueTransformationSequence")
+    if slope is None or intercept is None:
+        raise ValueError("RescaleSlope or RescaleIntercept is missing: not in HU")
+    return float(slope), float(intercept)
+
+
+def _functional_groups(dataset: Dataset, frame: int) -> Any:
+    """Look an attribute up: per frame, then shared (PS3.3 C.7.6.16), then at the top."""
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence")
+    shared = dataset.get("SharedFunctionalGroupsSequence")
+    groups = [*([per_frame[frame]] if per_frame else []), *(shared or [])]
+
+    def look_up(keyword: str, sequence: str) -> Any:
+        for group in groups:
+            items = group.get(sequence)
+            if items and items[0].get(keyword) is not None:
+                return items[0].get(keyword)
+        return dataset.get(keyword)
+
+    return look_up
