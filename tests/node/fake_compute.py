@@ -64,6 +64,7 @@ def build(request: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, sop_class in OBJECTS.items():
         save_object(folder / name, sop_class, source)
+    (folder / "result.json").write_text("{}")
 
 
 def save_object(path: Path, sop_class: str, source: Dataset) -> None:

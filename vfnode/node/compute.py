@@ -1,9 +1,9 @@
 """The compute child: holds the models warm, answers one JSON line with one.
 
-``{"command": "compute" | "build", "instances": [paths], "analysis": folder,
-"results": folder}``; the answer is ``{"result": {...}}`` or ``{"error": {"name": ...,
-"code": ..., "detail": ...}}``. The only module of the node that imports torch, and no
-other one imports it.
+A request is ``{"command": "compute" | "build", "instances": [paths], "analysis": folder,
+"results": folder, "created": local time}``; the answer is ``{"result": {...}}`` or
+``{"error": {"name": ..., "code": ..., "detail": ...}}``. The only module of the node that
+imports torch, and no other one imports it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from vfnode.dicom.ct_series import CTSeries, read_ct_series
 from vfnode.dicom.outputs import build_and_write
+from vfnode.dicom.result_settings import ResultSettings
 from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
 from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import Pipeline, load_pipeline
 from vfnode.node.analysis_store import load_analysis, save_analysis
 from vfnode.node.child_process import lines_of_parent, take_standard_output
+from vfnode.node.inbox import sync_file, sync_folder
 from vfnode.spine.genant import GenantLimits
 
 Request = dict[str, Any]
@@ -31,11 +34,13 @@ class Computer:
     """What the child does, one request after the other.
 
     Args:
-        load: makes the pipeline; called once, at the first series that needs it.
+        load: makes the pipeline; called until it has been made once.
+        settings: of the result objects.
     """
 
-    def __init__(self, load: Callable[[], Pipeline]) -> None:
+    def __init__(self, load: Callable[[], Pipeline], settings: ResultSettings) -> None:
         self._load = load
+        self._settings = settings
         self._pipeline: Pipeline | None = None
         self._read: tuple[list[str], CTSeries] | None = None
 
@@ -69,7 +74,11 @@ class Computer:
         """Make the result objects of an analysis that stands on disk."""
         series = self._series(request["instances"])
         analysis = load_analysis(Path(request["analysis"]))
-        build_and_write(analysis, series, Path(request["results"]))
+        created = datetime.fromisoformat(request["created"])
+        folder = Path(request["results"])
+        for written in build_and_write(analysis, series, folder, self._settings, created):
+            sync_file(written.path)
+        sync_folder(folder)
         self._read = None
         return {}
 
@@ -93,7 +102,10 @@ def main(config: dict[str, Any]) -> None:
     lines = lines_of_parent()
     models = Path(config["models"]) if config["models"] else None
     limits = GenantLimits(*config["limits"])
-    computer = Computer(lambda: load_pipeline(models_dir(models), config["device"], limits))
+    settings = ResultSettings(**config["results"])
+    computer = Computer(
+        lambda: load_pipeline(models_dir(models), config["device"], limits), settings
+    )
     try:
         computer.warm()
     except ModelError as error:  # each request will say so again, to whom it concerns

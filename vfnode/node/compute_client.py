@@ -65,6 +65,12 @@ def compute_program(settings: Settings) -> ChildProgram:
         "device": settings.compute.device,
         "models": str(settings.compute.models.absolute()) if settings.compute.models else None,
         "limits": [settings.results.mild, settings.results.moderate, settings.results.severe],
+        "results": {
+            "language": settings.results.language,
+            "sr_series_number": settings.results.sr_series_number,
+            "sc_series_number": settings.results.sc_series_number,
+            "device_name": settings.node.ae_title,
+        },
     }
     threads = settings.compute.threads or os.cpu_count() or 1
     return ChildProgram(

@@ -29,6 +29,19 @@ HEADER_BYTES = 65536  #: of a deflated data set that are inflated to find the UI
 _UID = re.compile(r"[0-9][0-9.]{0,63}")
 _SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID = Tag(0x00080018), Tag(0x0020000D), Tag(0x0020000E)
 _WANTED = [_SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID]
+#: What pydicom raises for bytes that are no data set.
+_UNREADABLE = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -70,7 +83,7 @@ def series_of(instance: ReceivedInstance) -> SeriesKey:
             specific_tags=_WANTED,
         )
         found = [str(head[tag].value or "") if tag in head else "" for tag in _WANTED]
-    except (OSError, ValueError, KeyError, struct.error, zlib.error, RecursionError) as error:
+    except _UNREADABLE as error:
         raise InvalidInstanceError(f"the data set cannot be read: {type(error).__name__}") from None
     if found[0] != instance.sop_instance_uid:
         raise InvalidInstanceError("SOPInstanceUID differs between request and data set")

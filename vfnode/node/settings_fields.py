@@ -129,8 +129,17 @@ class ResultsSection(Section):
         lt=1,
         description="Greatest height ratio of a severe fracture: 40 % loss.",
     )
+    sr_series_number: int = Field(
+        default=9901,
+        ge=1,
+        le=2**31 - 1,
+        description="SeriesNumber of the report: high, so that it lists below the images.",
+    )
+    sc_series_number: int = Field(
+        default=9902, ge=1, le=2**31 - 1, description="SeriesNumber of the picture."
+    )
     language: Literal["en", "ru"] = Field(
-        default="en", description="Language of the texts on the picture; codes stay English."
+        default="en", description="Language of the texts in report and picture; codes stay English."
     )
 
     @model_validator(mode="after")

@@ -34,6 +34,11 @@ class JobFolder:
         """Folder of the objects, result.json and the picture."""
         return self.path / "results"
 
+    @property
+    def is_built(self) -> bool:
+        """Whether the results are there: result.json is written last."""
+        return (self.results / "result.json").exists()
+
 
 def inbox_folder(settings: Settings) -> Path:
     """Where received instances stand."""

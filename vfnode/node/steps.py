@@ -128,11 +128,14 @@ class Steps:
 
     def _ask(self, job_id: str, command: str) -> bool:
         folder = job_folder(self._parts.settings, job_id)
+        if folder.is_built:  # other bytes under the same UIDs might reach a second PACS
+            return True
         request = {
             "command": command,
             "instances": [str(path) for path in read_instances(folder)],
             "analysis": str(folder.analysis),
             "results": str(folder.results),
+            "created": f"{self._job(job_id).created_at.astimezone().replace(tzinfo=None)}",
         }
         try:
             answer = self._ask_twice(request, job_id)

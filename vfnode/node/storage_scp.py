@@ -101,8 +101,10 @@ class StorageSCP:
         self._server.shutdown()
         deadline_s = time.monotonic() + patience_s
         for association in associations:
-            if association.is_established:  # the others have only opened a connection
-                association.join(max(deadline_s - time.monotonic(), 0.0))
+            if not association.is_established:  # a connection and nothing said: a port check
+                association.dul.socket.close()
+                continue
+            association.join(max(deadline_s - time.monotonic(), 0.0))
             if association.is_alive():
                 association.abort()
         self._server = None

@@ -1,0 +1,170 @@
+"""The inbox: acknowledged means on disk, once, under its own UIDs."""
+
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pydicom import dcmread
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from tests.node.factories import data_set, received
+from vfnode.errors import InboxFullError, InvalidInstanceError
+from vfnode.node.inbox import INCOMING, Arrival, Inbox
+from vfnode.node.instance_header import ReceivedInstance, SeriesKey
+
+KEY = SeriesKey("1.2.3", "1.2.3.9")
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    return Inbox(tmp_path / "inbox", reserve_bytes=0)
+
+
+def files(inbox_folder):
+    return [path for path in inbox_folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian]
+)
+def test_a_stored_instance_is_a_dicom_file_with_the_bytes_that_came(inbox, syntax):
+    """Preamble and file meta stand before the data set, which is not encoded anew."""
+    instance = received(data_set(), syntax)
+
+    key, arrival = inbox.put(instance)
+
+    (path,) = inbox.instances(key)
+    assert (key, arrival, path.name) == (KEY, Arrival.STORED, "1.2.3.4.dcm")
+    assert path.read_bytes().endswith(instance.dataset)
+    assert dcmread(path) == data_set()
+    assert dcmread(path).file_meta.TransferSyntaxUID == syntax
+
+
+def test_the_uids_of_a_deflated_instance_are_found(inbox):
+    """Deflated Explicit VR Little Endian is stored as it came."""
+    plain = received(data_set())
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    body = deflate.compress(plain.dataset) + deflate.flush()
+    instance = ReceivedInstance(
+        plain.sop_class_uid, plain.sop_instance_uid, DeflatedExplicitVRLittleEndian, body
+    )
+
+    key, _ = inbox.put(instance)
+
+    assert dcmread(inbox.instances(key)[0]).PatientName == "Canary^Patient"
+
+
+def test_the_same_bytes_again_are_stored_once(inbox, tmp_path):
+    """A resend is a success and adds nothing."""
+    inbox.put(received(data_set()))
+
+    _, arrival = inbox.put(received(data_set()))
+
+    assert arrival is Arrival.REPEATED
+    assert len(files(tmp_path)) == 1
+
+
+def test_other_bytes_under_the_same_uid_do_not_replace_the_first(inbox):
+    """A silent overwrite could change a study after it was read."""
+    inbox.put(received(data_set()))
+    other = data_set()
+    other.Rows = 2
+
+    _, arrival = inbox.put(received(other))
+
+    assert arrival is Arrival.CONFLICTING
+    assert dcmread(inbox.instances(KEY)[0]).Rows == 1
+
+
+def test_one_uid_in_two_series_is_two_instances(inbox):
+    """The key is study, series and instance: senders reuse instance UIDs."""
+    inbox.put(received(data_set()))
+    inbox.put(received(data_set(series="1.2.3.10")))
+
+    assert len(list(inbox.series())) == 2
+
+
+def test_two_senders_of_one_instance_at_once_leave_one_file(inbox, tmp_path):
+    """Both are told Success; nobody sees half a file."""
+    instance = received(data_set())
+
+    with ThreadPoolExecutor(8) as pool:
+        arrivals = [arrival for _, arrival in pool.map(inbox.put, [instance] * 32)]
+
+    assert sorted(arrival.value for arrival in arrivals) == ["repeated"] * 31 + ["stored"]
+    assert len(files(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (data_set(study="../../etc"), "StudyInstanceUID"),
+        (data_set(series=""), "SeriesInstanceUID"),
+        (data_set(series=".."), "SeriesInstanceUID"),
+        (data_set(uid="1/2"), "SOPInstanceUID"),
+    ],
+)
+def test_a_uid_that_is_none_cannot_leave_the_inbox(inbox, tmp_path, item, reason):
+    """Path characters, '..' and empty UIDs are refused, and nothing is written."""
+    with pytest.raises(InvalidInstanceError, match=reason):
+        inbox.put(received(item))
+
+    assert files(tmp_path) == []
+
+
+def test_a_request_that_contradicts_its_data_set_is_refused(inbox):
+    """The file would stand under a UID that it does not have."""
+    with pytest.raises(InvalidInstanceError, match="differs"):
+        inbox.put(received(data_set(), uid="1.2.3.5"))
+
+
+@pytest.mark.parametrize("dataset", [b"", b"\x08\x00", b"\xff" * 300, b"no DICOM at all" * 50])
+def test_what_cannot_be_read_is_refused(inbox, dataset):
+    """Broken bytes are the sender's fault: an error it can understand, no traceback."""
+    with pytest.raises(InvalidInstanceError):
+        inbox.put(ReceivedInstance("1.2", "1.2.3", ExplicitVRLittleEndian, dataset))
+
+
+def test_an_instance_with_sequences_before_its_uids_is_filed(inbox):
+    """Undefined lengths are read over, not searched for bytes."""
+    item = data_set()
+    nested = data_set(study="9.9", series="9.9.9")
+    item.ReferencedStudySequence = Sequence([nested])
+    item["ReferencedStudySequence"].is_undefined_length = True
+
+    key, _ = inbox.put(received(item))
+
+    assert key == KEY
+
+
+def test_below_the_reserve_of_the_disk_nothing_is_taken(tmp_path):
+    """The sender may try again later; what stands stays."""
+    inbox = Inbox(tmp_path / "inbox", reserve_bytes=2**62)
+
+    with pytest.raises(InboxFullError, match="reserve"):
+        inbox.put(received(data_set()))
+
+
+def test_what_a_killed_process_left_half_written_is_removed(inbox, tmp_path):
+    """It was never acknowledged, and it is no instance."""
+    (tmp_path / "inbox" / INCOMING / "abc.part").write_bytes(b"half")
+
+    assert inbox.drop_unfinished() == 1
+    assert files(tmp_path) == []
+
+
+def test_removed_instances_take_empty_folders_with_them(inbox, tmp_path):
+    """The other series of a study stays."""
+    inbox.put(received(data_set()))
+    inbox.put(received(data_set(series="1.2.3.10")))
+
+    inbox.remove(KEY, ["1.2.3.4", "9.9"])
+
+    assert [key.series_instance_uid for key in inbox.series()] == ["1.2.3.10"]
+    assert not (tmp_path / "inbox" / "1.2.3" / "1.2.3.9").exists()

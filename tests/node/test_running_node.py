@@ -1,0 +1,280 @@
+"""A whole node in this process, with a fake compute child and a storage SCP as PACS."""
+
+import json
+import logging
+from contextlib import contextmanager
+
+import pytest
+import structlog
+from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
+
+from tests.end_to_end.peers import free_port, wait_until
+from tests.node.factories import ct_facts, fake_child, node_settings, series_uid, write_ct
+from vfnode.errors import SettingsError, VfnodeError
+from vfnode.node.app import running
+from vfnode.node.catalogue import list_jobs, retry, wait_for
+from vfnode.node.compute_client import compute_program
+from vfnode.node.job import JobState
+from vfnode.node.logs import configure_logs
+from vfnode.node.settings_fields import DestinationSection
+from vfnode.node.spool import job_folder
+from vfnode.node.storage_scu import send_files
+from vfnode.node.testing import StoragePeer
+
+WAIT_S = 30.0
+
+
+@pytest.fixture
+def peer(tmp_path):
+    """The PACS; ``answers`` holds the status for each SOP class, Success where none."""
+    made = StoragePeer(tmp_path / "pacs")
+    yield made
+    made.stop()
+
+
+def destination(port, name="pacs", **more):
+    return DestinationSection(
+        name=name, ae_title="PACS", port=port, timeout_s=5, first_pause_s=0.2, **more
+    )
+
+
+@pytest.fixture
+def control(tmp_path):
+    folder = tmp_path / "control"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def images(tmp_path):
+    return write_ct(tmp_path / "ct")
+
+
+def send(settings, images):
+    send_files(images, "127.0.0.1", settings.node.port, "VFNODE", "TEST")
+
+
+def finished(settings, images):
+    return wait_for(settings, series_uid(images[0]), WAIT_S)
+
+
+@contextmanager
+def node(settings, control, time_limit_s=20.0):
+    with running(settings, fake_child(control, time_limit_s)):
+        yield
+
+
+def test_a_series_is_received_analysed_and_delivered(tmp_path, control, images, peer):
+    """A receipt for each object; the results stand in the spool as well."""
+    settings = node_settings(tmp_path, free_port(), destination(peer.port))
+    seen = []
+
+    with node(settings, control):
+        send(settings, images)
+        job = wait_for(settings, series_uid(images[0]), WAIT_S, lambda now: seen.append(now.state))
+
+    assert job.state is JobState.DELIVERED
+    assert job.instances == 4
+    assert seen[-1] is JobState.DELIVERED
+    assert {receipt.sop_class_uid for receipt in job.receipts} == {
+        Comprehensive3DSRStorage,
+        SecondaryCaptureImageStorage,
+    }
+    assert (job_folder(settings, job.job_id).results / "report.sr.dcm").exists()
+    assert len(peer.requests) == 2
+
+
+def test_one_crash_of_the_child_is_tried_again(tmp_path, control, images, peer):
+    """The second attempt delivers."""
+    (control / "crash-once").touch()
+    settings = node_settings(tmp_path, free_port(), destination(peer.port))
+
+    with node(settings, control):
+        send(settings, images)
+        job = finished(settings, images)
+
+    assert job.state is JobState.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"), [("crash", "died (exit code 3)"), ("hang", "no result within 4 s")]
+)
+def test_a_series_that_always_kills_the_child_fails_and_can_be_retried(
+    trouble, reason, tmp_path, control, images, peer
+):
+    """FAILED with the reason; when the cause is gone a person starts it again."""
+    (control / trouble).touch()
+    settings = node_settings(tmp_path, free_port(), destination(peer.port))
+
+    with node(settings, control, time_limit_s=4.0):
+        send(settings, images)
+        failed = finished(settings, images)
+        (control / trouble).unlink()
+        retry(settings, failed.job_id)
+        wait_until(lambda: list_jobs(settings)[0].state is JobState.DELIVERED, "delivered")
+
+    assert failed.state is JobState.FAILED
+    assert reason in failed.reason
+    assert list_jobs(settings)[0].run == 2
+    assert (control / "requests").read_text().split() == ["compute"] * 3 + ["build"]
+
+
+def test_an_unsuitable_series_is_rejected_with_its_code(tmp_path, control, images, peer):
+    """Final: there is nothing to retry, and nothing is sent."""
+    (control / "reject").touch()
+    settings = node_settings(tmp_path, free_port(), destination(peer.port))
+
+    with node(settings, control):
+        send(settings, images)
+        job = finished(settings, images)
+        with pytest.raises(VfnodeError, match="only FAILED is retried"):
+            retry(settings, job.job_id)
+
+    assert (job.state, job.reason_code) == (JobState.REJECTED, "too-few-slices")
+    assert peer.requests == []
+
+
+def test_a_refusing_destination_fails_the_job_but_not_the_other_delivery(
+    tmp_path, control, images, peer
+):
+    """The good PACS has its objects; a retry sends only to the one that had none."""
+    status = {"now": 0xC000}
+    bad = StoragePeer(tmp_path / "bad", answer=lambda _uid: status["now"])
+    settings = node_settings(
+        tmp_path, free_port(), destination(peer.port, "good"), destination(bad.port, "bad")
+    )
+
+    with node(settings, control):
+        send(settings, images)
+        failed = finished(settings, images)
+        status["now"] = 0x0000
+        retry(settings, failed.job_id)
+        wait_until(lambda: list_jobs(settings)[0].state is JobState.DELIVERED, "delivered")
+    bad.stop()
+
+    assert failed.state is JobState.FAILED
+    assert failed.reason.startswith("bad: ")
+    assert "0xC000" in failed.reason
+    assert len(peer.requests) == 2
+    assert len(bad.stored) == 2
+    assert list_jobs(settings)[0].reason == ""
+
+
+def test_a_destination_that_never_answers_fails_after_its_attempts(tmp_path, control, images):
+    """The number of attempts is a setting."""
+    settings = node_settings(tmp_path, free_port(), destination(free_port(), attempts=2))
+
+    with node(settings, control):
+        send(settings, images)
+        job = finished(settings, images)
+
+    assert job.state is JobState.FAILED
+    assert job.deliveries[0].attempts == 2
+
+
+def test_without_destinations_results_stay_in_the_spool(tmp_path, control, images):
+    """A site can try the node before it connects a PACS."""
+    settings = node_settings(tmp_path, free_port())
+
+    with node(settings, control):
+        send(settings, images)
+        job = finished(settings, images)
+
+    assert job.state is JobState.DELIVERED
+    assert job_folder(settings, job.job_id).is_built
+
+
+def test_a_restarted_node_looks_at_its_inbox_and_begins_nothing_twice(
+    tmp_path, control, images, peer
+):
+    """Instances that were acknowledged before a stop are analysed after it, once."""
+    settings = node_settings(tmp_path, free_port(), destination(peer.port))
+    with node(settings, control):
+        send(settings, images)
+
+    for _ in range(2):
+        with node(settings, control):
+            job = finished(settings, images)
+
+    assert job.state is JobState.DELIVERED
+    assert len(list_jobs(settings)) == 1
+    assert len(peer.requests) == 2
+
+
+def test_late_slices_make_another_job(tmp_path, control, images, peer):
+    """The first result was true of what was there; the second is of all of it."""
+    settings = node_settings(tmp_path, free_port(), destination(peer.port))
+
+    with node(settings, control):
+        send(settings, images[:3])
+        finished(settings, images)
+        send(settings, images[3:])
+        wait_until(lambda: len(list_jobs(settings)) == 2, "two jobs")
+        job = finished(settings, images)
+
+    assert [each.instances for each in list_jobs(settings)] == [3, 4]
+    assert job.instances == 4
+
+
+def test_a_second_node_on_the_same_spool_is_refused(tmp_path, control):
+    """Both would do its work."""
+    settings = node_settings(tmp_path, free_port())
+
+    with (
+        node(settings, control),
+        pytest.raises(SettingsError, match=r"node\.spool: .* in use by another node"),
+        node(settings, control),
+    ):
+        pass
+
+
+@pytest.fixture
+def json_logs(capsys):
+    """A function that gives what the node has logged so far."""
+    configure_logs("debug")
+    logging.getLogger("pynetdicom").setLevel(logging.DEBUG)
+    yield lambda: capsys.readouterr().err
+    logging.getLogger().handlers.clear()
+    structlog.reset_defaults()
+
+
+def test_nothing_that_is_logged_or_recorded_names_the_patient(tmp_path, control, peer, json_logs):
+    """No name, identifier, birth date or accession number in log, database or file name."""
+    canaries = {
+        "patient_name": "Canary^Zwitscher",
+        "patient_id": "CANARY-ID-4711",
+        "patient_birth_date": "19480229",
+        "accession_number": "CANARY-ACC",
+    }
+    images = write_ct(tmp_path / "ct", facts=ct_facts(**canaries))
+    settings = node_settings(tmp_path, free_port(), destination(peer.port))
+
+    with node(settings, control):
+        send(settings, images)
+        finished(settings, images)
+
+    logged = json_logs()
+    names = "\n".join(str(path) for path in settings.node.spool.rglob("*"))
+    database = b"".join(path.read_bytes() for path in settings.node.spool.glob("vfnode.sqlite*"))
+    lines = [json.loads(line) for line in logged.splitlines() if line.startswith("{")]
+    assert any(line["event"] == "delivery" for line in lines)
+    for canary in canaries.values():
+        assert canary not in logged
+        assert canary not in names
+        assert canary.encode() not in database
+
+
+def test_without_models_series_fail_with_a_reason_and_receiving_goes_on(tmp_path, peer):
+    """The real compute child, with a models folder that is empty."""
+    images = write_ct(tmp_path / "ct", slices=12)
+    (tmp_path / "models").mkdir()
+    plain = node_settings(tmp_path, free_port(), destination(peer.port))
+    compute = plain.compute.model_copy(update={"models": tmp_path / "models", "time_limit_s": 60})
+    settings = plain.model_copy(update={"compute": compute})
+
+    with running(settings, compute_program(settings)):
+        send(settings, images)
+        job = wait_for(settings, series_uid(images[0]), 60.0)
+
+    assert job.state is JobState.FAILED
+    assert "model" in job.reason

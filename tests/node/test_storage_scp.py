@@ -1,0 +1,154 @@
+"""The node's DICOM port, over real associations."""
+
+import socket
+import time
+from types import SimpleNamespace
+
+import pytest
+from pydicom import dcmread
+from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
+from pynetdicom import AE
+from pynetdicom.sop_class import CTImageStorage, MRImageStorage, Verification
+
+from tests.end_to_end.peers import free_port
+from tests.node.factories import data_set, node_settings, received, write_ct
+from vfnode.errors import DeliveryDeferredError, SettingsError
+from vfnode.node.completeness import Completeness
+from vfnode.node.inbox import Inbox
+from vfnode.node.storage_scp import (
+    CANNOT_UNDERSTAND,
+    OUT_OF_RESOURCES,
+    SOP_CLASSES,
+    SUCCESS,
+    TRANSFER_SYNTAXES,
+    StorageSCP,
+    handle_store,
+)
+from vfnode.node.storage_scu import send_files
+
+
+@pytest.fixture
+def node(tmp_path):
+    """An SCP with its inbox; stopped after the test."""
+    settings = node_settings(tmp_path, free_port())
+    inbox = Inbox(tmp_path / "inbox", 0)
+    completeness = Completeness(1.0, time.monotonic)
+    scp = StorageSCP(settings, inbox, completeness)
+    scp.start()
+    yield SimpleNamespace(
+        port=settings.node.port, inbox=inbox, scp=scp, completeness=completeness, settings=settings
+    )
+    scp.stop(1.0)
+
+
+def associate(port, sop_class, syntaxes):
+    entity = AE("TEST")
+    entity.add_requested_context(sop_class, syntaxes)
+    return entity.associate("127.0.0.1", port, ae_title="VFNODE")
+
+
+def test_echo_is_answered(node):
+    """C-ECHO: the first thing that an administrator tries."""
+    association = associate(node.port, Verification, [ImplicitVRLittleEndian])
+
+    status = association.send_c_echo().Status
+    association.release()
+
+    assert status == SUCCESS
+
+
+def test_a_ct_series_stands_in_the_inbox_as_it_was_sent(node, tmp_path):
+    """Every instance is on disk when its sender is told Success."""
+    paths = write_ct(tmp_path / "ct")
+    progress = []
+
+    send_files(paths, "127.0.0.1", node.port, "VFNODE", "TEST", lambda *done: progress.append(done))
+
+    (key,) = node.inbox.series()
+    stored = {dcmread(path).SOPInstanceUID: dcmread(path) for path in node.inbox.instances(key)}
+    sent = {dcmread(path).SOPInstanceUID: dcmread(path) for path in paths}
+    assert stored == sent
+    assert progress[-1] == (4, 4)
+    assert node.completeness.is_arriving(key)
+
+
+@pytest.mark.parametrize("sop_class", SOP_CLASSES)
+@pytest.mark.parametrize("syntax", TRANSFER_SYNTAXES)
+def test_every_lossless_syntax_of_every_kind_of_ct_is_accepted(node, sop_class, syntax):
+    """What a scanner or an archive keeps is taken as it is."""
+    association = associate(node.port, sop_class, [syntax])
+
+    accepted = association.accepted_contexts
+    association.release()
+
+    assert accepted[0].transfer_syntax == [syntax]
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "syntax"),
+    [(CTImageStorage, JPEGBaseline8Bit), (MRImageStorage, ImplicitVRLittleEndian)],
+)
+def test_lossy_images_and_other_kinds_are_not_accepted(node, sop_class, syntax):
+    """Heights are not measured on lossy images, nor on MR."""
+    association = associate(node.port, sop_class, [syntax])
+
+    accepted = association.accepted_contexts
+    association.abort()
+
+    assert accepted == []
+
+
+class EndedAssociation:
+    def is_alive(self):
+        return False
+
+
+def store_event(instance):
+    return SimpleNamespace(
+        request=SimpleNamespace(
+            AffectedSOPClassUID=instance.sop_class_uid,
+            AffectedSOPInstanceUID=instance.sop_instance_uid,
+        ),
+        context=SimpleNamespace(transfer_syntax=instance.transfer_syntax_uid),
+        encoded_dataset=lambda include_meta: b"" if include_meta else instance.dataset,
+        assoc=EndedAssociation(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "reserve_bytes", "status"),
+    [
+        (data_set(), 0, SUCCESS),
+        (data_set(), 2**62, OUT_OF_RESOURCES),
+        (data_set(study="no UID"), 0, CANNOT_UNDERSTAND),
+    ],
+)
+def test_the_status_says_what_the_sender_can_do(tmp_path, item, reserve_bytes, status):
+    """0xA700 means later, 0xC000 never; Success means on disk."""
+    inbox = Inbox(tmp_path, reserve_bytes)
+    completeness = Completeness(1.0, time.monotonic)
+
+    assert handle_store(store_event(received(item)), inbox, completeness) == status
+
+
+def test_a_port_that_is_taken_is_a_wrong_setting(tmp_path):
+    """The message names the field and the remedy."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = node_settings(tmp_path, taken.getsockname()[1])
+        scp = StorageSCP(settings, Inbox(tmp_path, 0), Completeness(1.0, time.monotonic))
+
+        with pytest.raises(SettingsError, match=r"node\.port: cannot listen"):
+            scp.start()
+
+
+def test_a_stopped_node_listens_no_more(node, tmp_path):
+    """And does not wait for those who have only opened a connection."""
+    with socket.create_connection(("127.0.0.1", node.port)):
+        time.sleep(0.2)
+        began_s = time.monotonic()
+        node.scp.stop(patience_s=30.0)
+        took_s = time.monotonic() - began_s
+
+    assert took_s < 10
+    with pytest.raises(DeliveryDeferredError, match="does not answer"):
+        send_files(write_ct(tmp_path / "ct", 1), "127.0.0.1", node.port, "VFNODE", "TEST")
