@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -434,3 +435,15 @@ def test_a_written_ct_is_valid(tmp_path):
     path = make_ct_folder(tmp_path)[0]
 
     assert dciodvfy_errors(path) == []
+
+
+def test_highdicom_is_not_loaded_before_it_is_needed():
+    """It takes 0.7 s: reading a CT and writing a NIfTI's result do without."""
+    code = (
+        "import sys, vfnode.dicom.ct_series, vfnode.dicom.outputs; "
+        "print('highdicom' in sys.modules)"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert run.stdout.strip() == "False"

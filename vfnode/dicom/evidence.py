@@ -69,7 +69,6 @@ def stamp(result: SOPClass, context: ResultContext) -> None:
     date, time = context.created.strftime("%Y%m%d"), context.created.strftime("%H%M%S")
     result.SeriesDate = result.InstanceCreationDate = result.ContentDate = date
     result.SeriesTime = result.InstanceCreationTime = result.ContentTime = time
-    result.TimezoneOffsetFromUTC = context.created.astimezone().strftime("%z")
     for equipment in result.get("ContributingEquipmentSequence", []):
         # highdicom writes the present time, also for the scanner, which worked earlier.
         if "ContributionDateTime" in equipment:

@@ -15,7 +15,7 @@ from vfnode.spine.volume import FloatArray
 #: A stack shorter than this cannot hold one vertebral body with both neighbouring discs.
 MIN_EXTENT_MM = 30.0
 MIN_SLICES = 8
-#: Slices closer than this lie at the same position; no scanner steps so little.
+#: Slices closer than this lie at the same position: no scanner steps so little.
 SAME_POSITION_MM = 0.02
 #: Scanners and archives round ImagePositionPatient; a tenth of a slice changes no height.
 JITTER_PART = 0.1
@@ -42,10 +42,13 @@ def order_slices(slices: Sequence[SliceHeader]) -> list[SliceHeader]:
             header.frame,
         ),
     )
-    kept: dict[int, SliceHeader] = {}
-    for header in ranked:
-        kept.setdefault(round(float(header.position_mm @ normal) / SAME_POSITION_MM), header)
-    return sorted(kept.values(), key=lambda header: float(header.position_mm @ normal))
+    kept: list[SliceHeader] = []
+    # The sort is stable: of slices at exactly one position the first in rank comes first.
+    for header in sorted(ranked, key=lambda header: float(header.position_mm @ normal)):
+        step = (header.position_mm - kept[-1].position_mm) @ normal if kept else np.inf
+        if step > SAME_POSITION_MM:
+            kept.append(header)
+    return kept
 
 
 def stack_affine(slices: Sequence[SliceHeader]) -> FloatArray:

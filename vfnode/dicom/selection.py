@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ CT_SOP_CLASSES = (
 NOT_SLICES = frozenset({"LOCALIZER", "SCOUT", "MIP", "MINIP", "MPR", "PROJECTION IMAGE", "VRT"})
 #: Enough for the header of nearly every single-frame CT; longer ones are read again whole.
 HEAD_BYTES = 64 * 1024
+#: What pydicom raises on a file that is damaged, or cut by HEAD_BYTES.
+DAMAGE = (EOFError, ValueError, KeyError, NotImplementedError, zlib.error)
 
 
 def read_headers(paths: Sequence[Path]) -> list[SliceHeader]:
@@ -123,7 +126,7 @@ def _read_head(path: Path) -> tuple[Path, Dataset, int]:
             try:
                 dataset = pydicom.dcmread(head, stop_before_pixels=True)
                 complete = _at_pixel_data(head)
-            except (EOFError, ValueError, KeyError, NotImplementedError):
+            except DAMAGE:
                 complete = False
             if not complete:
                 file.seek(0)
@@ -132,7 +135,7 @@ def _read_head(path: Path) -> tuple[Path, Dataset, int]:
             return path, dataset, head.tell()
     except InvalidDicomError:
         raise
-    except (OSError, EOFError, ValueError, KeyError, NotImplementedError) as error:
+    except (OSError, *DAMAGE) as error:
         raise UnreadableInputError(f"cannot read {path}: {error}") from error
 
 
