@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from vfnode.spine.report import FractureReport
+if TYPE_CHECKING:  # the receiver needs UIDs and nothing of the domain
+    from vfnode.spine.report import FractureReport
 
 #: Namespace of every UID that vfnode derives; changing it changes them all.
 NAMESPACE = uuid.UUID("5b0f6c1e-27f4-4f0e-9a58-6d2f6e0c8f11")
