@@ -15,6 +15,7 @@ import pydicom
 import pytest
 from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian
 
+from tests.dicom.test_ct_series import write_enhanced_ct
 from tests.dicom.tools import dciodvfy_errors, edit, tool
 from tests.factories import (
     CREATED,
@@ -428,6 +429,23 @@ def test_results_of_real_ct_are_valid(name, tmp_path):
 
     for output in OUTPUTS:
         assert dciodvfy_errors(tmp_path / "out" / output.file_name) == []
+
+
+def test_results_of_an_enhanced_ct_name_the_frame(tmp_path):
+    """One instance is evidence once; each vertebra points to its frame of it."""
+    write_enhanced_ct(make_volume((60, 32, 24)), tmp_path / "enhanced.dcm")
+    enhanced = read_ct_series([tmp_path / "enhanced.dcm"])[0]
+
+    build_and_write(ANALYSES["positive"], enhanced, tmp_path / "out", created=CREATED)
+
+    for output in OUTPUTS:
+        assert dciodvfy_errors(tmp_path / "out" / output.file_name) == []
+    document = pydicom.dcmread(tmp_path / "out" / "report.sr.dcm")
+    evidence = document.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
+    assert len(evidence.ReferencedSOPSequence) == 1
+    centre = ANALYSES["positive"].report.vertebrae[0].centre_patient_mm
+    image = items(groups(document)[1], "121112")[0].ReferencedSOPSequence[0]
+    assert image.ReferencedFrameNumber == enhanced.instance_at(centre).frame + 1
 
 
 def test_a_written_ct_is_valid(tmp_path):
