@@ -1,15 +1,12 @@
 """A real Orthanc, a node and a small synthetic CT for each test."""
 
 import shutil
-from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.end_to_end.peers import ORTHANC, Node, Orthanc, free_port, write_settings
-from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
-from vfnode.spine.volume import CTVolume
+from tests.node.factories import write_ct
 
 needs_peers = pytest.mark.skipif(
     not (Path(ORTHANC).exists() and shutil.which("dcmsend")),
@@ -35,10 +32,7 @@ def orthanc(tmp_path):
 @pytest.fixture
 def ct(tmp_path) -> list[Path]:
     """Twelve slices of noise; enough for everything but the networks."""
-    hu = np.random.default_rng(1).integers(-1000, 1000, (12, 64, 64), dtype=np.int16)
-    affine = np.array([[0, 0, 1, 0], [0, 1, 0, 0], [-3, 0, 0, 0], [0, 0, 0, 1.0]])
-    facts = CTSeriesFacts(seed="end to end", acquired=datetime(2024, 1, 2, 3, 4, 5))
-    return list(write_ct_series(CTVolume(hu, affine), tmp_path / "ct", facts))
+    return write_ct(tmp_path / "ct", slices=12)
 
 
 @pytest.fixture

@@ -102,6 +102,11 @@ class Node:
     process: subprocess.Popen[bytes] | None = None
 
     @property
+    def log(self) -> str:
+        """What the node has said so far."""
+        return self.settings_path.with_suffix(".log").read_text()
+
+    @property
     def settings(self) -> Settings:
         return load_settings(self.settings_path)
 
@@ -119,7 +124,7 @@ class Node:
 
     def _listens(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, self.settings_path.with_suffix(".log").read_text()
+        assert self.process.poll() is None, self.log
         return answers(self.settings.node.port)
 
     def stop(self) -> int:
@@ -177,6 +182,7 @@ def write_settings(folder: Path, port: int, destination_port: int, more: str = "
 [node]
 port = {port}
 spool = "{folder / "spool"}"
+log_level = "debug"
 [receiving]
 quiet_s = 1.0
 reserve_mb = 0

@@ -26,15 +26,14 @@ from vfnode.spine.volume import CTVolume
 FAKE_COMPUTE = Path(__file__).parent / "fake_compute.py"
 
 
-def ct_facts(seed: str = "node test", **facts: str) -> CTSeriesFacts:
-    return CTSeriesFacts(seed=seed, acquired=datetime(2024, 1, 2, 3, 4, 5), **facts)
+FACTS = CTSeriesFacts(seed="node test", acquired=datetime(2024, 1, 2, 3, 4, 5))
 
 
-def write_ct(folder: Path, slices: int = 4, facts: CTSeriesFacts | None = None) -> list[Path]:
+def write_ct(folder: Path, slices: int = 4, facts: CTSeriesFacts = FACTS) -> list[Path]:
     """A CT of noise; 3 mm slices of 32 x 32 pixels of 1 mm."""
     hu = np.random.default_rng(1).integers(-1000, 1000, (slices, 32, 32), dtype=np.int16)
     affine = np.array([[0, 0, 1, 0], [0, 1, 0, 0], [-3, 0, 0, 0], [0, 0, 0, 1.0]])
-    return list(write_ct_series(CTVolume(hu, affine), folder, facts or ct_facts()))
+    return list(write_ct_series(CTVolume(hu, affine), folder, facts))
 
 
 def data_set(uid: str = "1.2.3.4", study: str = "1.2.3", series: str = "1.2.3.9") -> Dataset:

@@ -37,7 +37,7 @@ def completeness(clock):
 
 
 def settled(completeness):
-    found = []
+    found: list[SeriesKey] = []
     completeness.settle(found.append)
     return found
 

@@ -121,7 +121,12 @@ def test_a_pacs_that_takes_implicit_vr_only_gets_implicit_vr(objects):
     for each in objects:
         entity.add_supported_context(each.sop_class_uid, "1.2.840.10008.1.2")
     got = []
-    handlers = [(evt.EVT_C_STORE, lambda event: got.append(event.dataset.SOPInstanceUID) or 0)]
+
+    def keep(event):
+        got.append(event.dataset.SOPInstanceUID)
+        return 0
+
+    handlers = [(evt.EVT_C_STORE, keep)]
     server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     try:
         make("dicom", server.server_address[1]).send(objects, lambda _each, _status: None)

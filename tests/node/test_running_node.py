@@ -1,21 +1,17 @@
 """A whole node in this process, with a fake compute child and a storage SCP as PACS."""
 
-import json
-import logging
 from contextlib import contextmanager
 
 import pytest
-import structlog
 from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 
 from tests.end_to_end.peers import free_port, wait_until
-from tests.node.factories import ct_facts, fake_child, node_settings, series_uid, write_ct
+from tests.node.factories import fake_child, node_settings, series_uid, write_ct
 from vfnode.errors import SettingsError, VfnodeError
 from vfnode.node.app import running
 from vfnode.node.catalogue import list_jobs, retry, wait_for
 from vfnode.node.compute_client import compute_program
 from vfnode.node.job import JobState
-from vfnode.node.logs import configure_logs
 from vfnode.node.settings_fields import DestinationSection
 from vfnode.node.spool import job_folder
 from vfnode.node.storage_scu import send_files
@@ -226,42 +222,6 @@ def test_a_second_node_on_the_same_spool_is_refused(tmp_path, control):
         node(settings, control),
     ):
         pass
-
-
-@pytest.fixture
-def json_logs(capsys):
-    """A function that gives what the node has logged so far."""
-    configure_logs("debug")
-    logging.getLogger("pynetdicom").setLevel(logging.DEBUG)
-    yield lambda: capsys.readouterr().err
-    logging.getLogger().handlers.clear()
-    structlog.reset_defaults()
-
-
-def test_nothing_that_is_logged_or_recorded_names_the_patient(tmp_path, control, peer, json_logs):
-    """No name, identifier, birth date or accession number in log, database or file name."""
-    canaries = {
-        "patient_name": "Canary^Zwitscher",
-        "patient_id": "CANARY-ID-4711",
-        "patient_birth_date": "19480229",
-        "accession_number": "CANARY-ACC",
-    }
-    images = write_ct(tmp_path / "ct", facts=ct_facts(**canaries))
-    settings = node_settings(tmp_path, free_port(), destination(peer.port))
-
-    with node(settings, control):
-        send(settings, images)
-        finished(settings, images)
-
-    logged = json_logs()
-    names = "\n".join(str(path) for path in settings.node.spool.rglob("*"))
-    database = b"".join(path.read_bytes() for path in settings.node.spool.glob("vfnode.sqlite*"))
-    lines = [json.loads(line) for line in logged.splitlines() if line.startswith("{")]
-    assert any(line["event"] == "delivery" for line in lines)
-    for canary in canaries.values():
-        assert canary not in logged
-        assert canary not in names
-        assert canary.encode() not in database
 
 
 def test_without_models_series_fail_with_a_reason_and_receiving_goes_on(tmp_path, peer):

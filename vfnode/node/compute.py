@@ -14,20 +14,29 @@ import traceback
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from vfnode.dicom.ct_series import CTSeries, read_ct_series
 from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.result_settings import ResultSettings
 from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
 from vfnode.inference.bundle import models_dir
-from vfnode.inference.pipeline import Pipeline, load_pipeline
+from vfnode.inference.pipeline import load_pipeline
 from vfnode.node.analysis_store import load_analysis, save_analysis
 from vfnode.node.child_process import lines_of_parent, take_standard_output
 from vfnode.node.inbox import sync_file, sync_folder
 from vfnode.spine.genant import GenantLimits
+from vfnode.spine.report import Analysis
+from vfnode.spine.volume import CTVolume
 
 Request = dict[str, Any]
+
+
+class Analyzer(Protocol):
+    """What turns a volume into an analysis: the pipeline."""
+
+    def analyze(self, volume: CTVolume) -> Analysis:
+        """As :meth:`vfnode.inference.pipeline.Pipeline.analyze`."""
 
 
 class Computer:
@@ -38,10 +47,10 @@ class Computer:
         settings: of the result objects.
     """
 
-    def __init__(self, load: Callable[[], Pipeline], settings: ResultSettings) -> None:
+    def __init__(self, load: Callable[[], Analyzer], settings: ResultSettings) -> None:
         self._load = load
         self._settings = settings
-        self._pipeline: Pipeline | None = None
+        self._pipeline: Analyzer | None = None
         self._read: tuple[list[str], CTSeries] | None = None
 
     def warm(self) -> None:

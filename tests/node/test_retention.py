@@ -1,0 +1,86 @@
+"""What the spool lets go of, and what it keeps."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from tests.node.factories import data_set, fake_child, node_settings, received
+from vfnode.node.completeness import Completeness
+from vfnode.node.compute_client import ComputeClient
+from vfnode.node.database import jobs
+from vfnode.node.inbox import Inbox
+from vfnode.node.instance_header import SeriesKey
+from vfnode.node.job import JobState
+from vfnode.node.ledger import Ledger
+from vfnode.node.retention import purge
+from vfnode.node.spool import job_folder, write_json
+from vfnode.node.steps import Parts
+
+KEY = SeriesKey("1.2.3", "1.2.3.9")
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """A finished job of one instance, eight days old; seven are kept."""
+    settings = node_settings(tmp_path, 11112)
+    settings.node.spool.mkdir()
+    inbox = Inbox(tmp_path / "inbox", 0)
+    inbox.put(received(data_set()))
+    ledger = Ledger.open(settings.database_url)
+    ledger.register("job", KEY, 1)
+    folder = job_folder(settings, "job")
+    write_json(folder.instances, [str(path) for path in inbox.instances(KEY)])
+    yield Parts(settings, inbox, ledger, ComputeClient(fake_child(tmp_path / "control")), {})
+    ledger.close()
+
+
+def age(parts, state, days):
+    parts.ledger.set_state("job", state)
+    moment = datetime.now(UTC) - timedelta(days=days)
+    with parts.ledger._engine.begin() as connection:
+        connection.execute(update(jobs).values(updated_at=moment))
+
+
+@pytest.mark.parametrize(
+    ("state", "days", "stays"),
+    [
+        (JobState.DELIVERED, 8, False),
+        (JobState.REJECTED, 8, False),
+        (JobState.DELIVERED, 6, True),
+        (JobState.FAILED, 100, True),
+        (JobState.WAITING, 100, True),
+    ],
+)
+def test_only_finished_jobs_of_some_age_are_removed(parts, state, days, stays):
+    """What a person or a PACS still waits for is kept without limit."""
+    age(parts, state, days)
+
+    purge(parts, Completeness(1.0, time.monotonic))
+
+    assert bool(parts.inbox.instances(KEY)) is stays
+    assert job_folder(parts.settings, "job").path.exists() is stays
+    assert len(parts.ledger.jobs()) == 1
+
+
+def test_a_series_that_arrives_again_is_left_alone(parts):
+    """Its instances may be the first half of a resend."""
+    age(parts, JobState.DELIVERED, 8)
+    completeness = Completeness(1.0, time.monotonic)
+    completeness.found([KEY])
+
+    purge(parts, completeness)
+
+    assert len(parts.inbox.instances(KEY)) == 1
+
+
+def test_images_that_an_unfinished_job_needs_stay(parts):
+    """Late slices made another job of the same series, and it has failed."""
+    age(parts, JobState.DELIVERED, 8)
+    parts.ledger.register("later", KEY, 2)
+    parts.ledger.set_state("later", JobState.FAILED)
+
+    purge(parts, Completeness(1.0, time.monotonic))
+
+    assert len(parts.inbox.instances(KEY)) == 1
