@@ -78,9 +78,7 @@ def test_the_same_seed_reads_the_same_crop(tmp_path):
 
 
 def test_a_short_run_writes_a_bundle_that_loads(tmp_path):
-    options = VertebraeOptions(
-        minutes=0.01, work_dir=tmp_path, models_dir=tmp_path, images=2, held_out_images=1
-    )
+    options = VertebraeOptions(0.01, tmp_path, tmp_path, images=2, held_out_images=1)
 
     loaded = load_bundle(train_vertebrae(options))
 
@@ -90,9 +88,9 @@ def test_a_short_run_writes_a_bundle_that_loads(tmp_path):
 
 def test_a_short_run_of_the_second_look_writes_a_bundle_that_loads(tmp_path):
     options = KeypointsOptions(
-        minutes=0.01,
-        work_dir=tmp_path,
-        models_dir=tmp_path,
+        0.01,
+        tmp_path,
+        tmp_path,
         columns=1,
         held_out_columns=1,
         crops_per_held_out=8,

@@ -1,10 +1,10 @@
 """Training of the second look on synthetic images: `vfnode train keypoints`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import structlog
 import torch
 from torch import nn
 
@@ -13,12 +13,11 @@ from vfnode.networks.keypoint_refiner import KEYPOINTS, KeypointRefiner, soft_ar
 from vfnode.training.cards import keypoints_card
 from vfnode.training.column_cache import ColumnCache, column_cache
 from vfnode.training.figures import measurement_figures
-from vfnode.training.loop import LoopOptions, Progress, train
+from vfnode.training.loop import LoopOptions, Progress, saved_progress, train
 from vfnode.training.refiner_data import BodyCrop, RefinerBatch, random_body_crop, refiner_batch
 from vfnode.training.refiner_loss import refiner_loss
 from vfnode.training.synthetic.plane.sagittal import GENERATOR_VERSION
 
-log = structlog.get_logger()
 _CHECK_BATCH = 100
 
 
@@ -26,35 +25,47 @@ _CHECK_BATCH = 100
 class KeypointsOptions:
     """One training run of the second look."""
 
-    minutes: float = 30.0
-    work_dir: Path = Path("training-work")  #: cache of columns and checkpoint
-    models_dir: Path = Path("models")
-    columns: int = 900
+    minutes: float  #: of training over all runs; drawing images comes on top
+    work: Path  #: folder for drawn images and the checkpoint
+    out: Path  #: folder of models; the bundle is `out`/keypoints
+    seed: int = 1
+    columns: int = 800
     held_out_columns: int = 40
     crops_per_held_out: int = 25
     batch_size: int = 32
-    seed: int = 1
-    log_every: int = 50
+    threads: int = 1
+
+    @property
+    def loop(self) -> LoopOptions:
+        """Bound, schedule and checkpoint of the run."""
+        return LoopOptions(self.work / "keypoints.pt", minutes=self.minutes, learning_rate=3e-3)
 
 
-def train_keypoints(options: KeypointsOptions) -> Path:
+def train_keypoints(
+    options: KeypointsOptions, on_progress: Callable[[Progress], None] = lambda _: None
+) -> Path:
     """Train, measure on held-out synthetic columns, write the bundle.
 
     Returns:
         Folder of the bundle.
+
+    Raises:
+        TrainingError: training diverged.
     """
-    cache = column_cache(options.work_dir, options.columns, options.seed)
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    cache = column_cache(options.work, options.columns, options.seed)
     model = train(
         KeypointRefiner().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         lambda step: _batch(cache, options, step),
         refiner_loss,
-        LoopOptions(options.work_dir / "keypoints.pt", minutes=options.minutes, learning_rate=3e-3),
-        lambda progress: _report(progress, options.log_every),
+        options.loop,
+        on_progress,
     )
-    held_out = column_cache(options.work_dir, options.held_out_columns, options.seed + 8999)
+    held_out = column_cache(options.work, options.held_out_columns, options.seed + 8999)
     figures = held_out_figures(model, held_out, options)
     return save_bundle(
-        options.models_dir / "keypoints",
+        options.out / "keypoints",
         model,
         _manifest(options, figures),
         keypoints_card(figures, options.minutes, options.columns),
@@ -108,13 +119,6 @@ def _batch(cache: ColumnCache, options: KeypointsOptions, step: int) -> RefinerB
     return refiner_batch([random_body_crop(rng, cache) for _ in range(options.batch_size)])
 
 
-def _report(progress: Progress, every: int) -> None:
-    if progress.step % every == 0:
-        losses = {name: round(value, 3) for name, value in progress.losses.items()}
-        minutes = round(progress.elapsed_minutes, 1)
-        log.info("training keypoints", step=progress.step, minutes=minutes, **losses)
-
-
 def _manifest(options: KeypointsOptions, figures: dict[str, float]) -> ModelManifest:
     return ModelManifest(
         name="keypoints",
@@ -127,11 +131,12 @@ def _manifest(options: KeypointsOptions, figures: dict[str, float]) -> ModelMani
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
         training={
+            "steps": saved_progress(options.loop).step,
             "minutes": options.minutes,
             "columns": options.columns,
             "batch_size": options.batch_size,
             "data": "synthetic only",
         },
-        command=f"vfnode train keypoints --minutes {options.minutes:g}",
+        command=f"vfnode train keypoints --minutes {options.minutes:g} --seed {options.seed}",
         held_out={name: round(value, 4) for name, value in figures.items()},
     )

@@ -1,11 +1,10 @@
 """Training of the vertebra detector on synthetic images: `vfnode train vertebrae`."""
 
-import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import structlog
 import torch
 from torch import nn
 
@@ -16,11 +15,10 @@ from vfnode.training.cards import vertebrae_card
 from vfnode.training.detector_data import DetectorBatch, detector_batch, random_crop
 from vfnode.training.detector_loss import detector_loss
 from vfnode.training.figures import match, measurement_figures
-from vfnode.training.loop import LoopOptions, Progress, train
+from vfnode.training.loop import LoopOptions, Progress, saved_progress, train
 from vfnode.training.sagittal_cache import SagittalCache, sagittal_cache
 from vfnode.training.synthetic.plane.sagittal import GENERATOR_VERSION
 
-log = structlog.get_logger()
 CROP = (256, 128)
 _WHOLE = (336, 160)
 _FEWEST = 3  #: matches below which no regression line is drawn
@@ -30,34 +28,46 @@ _FEWEST = 3  #: matches below which no regression line is drawn
 class VertebraeOptions:
     """One training run of the detector."""
 
-    minutes: float = 30.0
-    work_dir: Path = Path("training-work")  #: cache of images and checkpoint
-    models_dir: Path = Path("models")
+    minutes: float  #: of training over all runs; drawing images comes on top
+    work: Path  #: folder for drawn images and the checkpoint
+    out: Path  #: folder of models; the bundle is `out`/vertebrae
+    seed: int = 1
     images: int = 3000
     held_out_images: int = 100
     batch_size: int = 8
-    seed: int = 1
-    log_every: int = 100
+    threads: int = 1
+
+    @property
+    def loop(self) -> LoopOptions:
+        """Bound, schedule and checkpoint of the run."""
+        return LoopOptions(self.work / "vertebrae.pt", minutes=self.minutes)
 
 
-def train_vertebrae(options: VertebraeOptions) -> Path:
+def train_vertebrae(
+    options: VertebraeOptions, on_progress: Callable[[Progress], None] = lambda _: None
+) -> Path:
     """Train, measure on held-out synthetic images, write the bundle.
 
     Returns:
         Folder of the bundle.
+
+    Raises:
+        TrainingError: training diverged.
     """
-    cache = sagittal_cache(options.work_dir, options.images, options.seed)
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    cache = sagittal_cache(options.work, options.images, options.seed)
     model = train(
         VertebraDetector().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         lambda step: _batch(cache, options, step),
         detector_loss,
-        LoopOptions(options.work_dir / "vertebrae.pt", minutes=options.minutes),
-        lambda progress: _report(progress, options.log_every),
+        options.loop,
+        on_progress,
     )
-    held_out = sagittal_cache(options.work_dir, options.held_out_images, options.seed + 8999)
+    held_out = sagittal_cache(options.work, options.held_out_images, options.seed + 8999)
     figures = held_out_figures(model, held_out, options.seed)
     return save_bundle(
-        options.models_dir / "vertebrae",
+        options.out / "vertebrae",
         model,
         _manifest(options, figures),
         vertebrae_card(figures, options.minutes, options.images),
@@ -99,13 +109,6 @@ def _batch(cache: SagittalCache, options: VertebraeOptions, step: int) -> Detect
     return detector_batch([random_crop(rng, cache, CROP) for _ in range(options.batch_size)])
 
 
-def _report(progress: Progress, every: int) -> None:
-    if progress.step % every == 0:
-        losses = {name: round(value, 3) for name, value in progress.losses.items()}
-        minutes = round(progress.elapsed_minutes, 1)
-        log.info("training vertebrae", step=progress.step, minutes=minutes, **losses)
-
-
 def _manifest(options: VertebraeOptions, figures: dict[str, float]) -> ModelManifest:
     return ModelManifest(
         name="vertebrae",
@@ -118,11 +121,12 @@ def _manifest(options: VertebraeOptions, figures: dict[str, float]) -> ModelMani
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
         training={
+            "steps": saved_progress(options.loop).step,
             "minutes": options.minutes,
             "images": options.images,
             "batch_size": options.batch_size,
             "data": "synthetic only",
         },
-        command=f"vfnode train vertebrae --minutes {options.minutes:g}",
-        held_out=json.loads(json.dumps({name: round(value, 4) for name, value in figures.items()})),
+        command=f"vfnode train vertebrae --minutes {options.minutes:g} --seed {options.seed}",
+        held_out={name: round(value, 4) for name, value in figures.items()},
     )
