@@ -75,10 +75,7 @@ def train_keypoints(
 def held_out_figures(
     model: nn.Module, cache: ColumnCache, options: KeypointsOptions
 ) -> dict[str, float]:
-    """Errors on degraded crops of columns that training never saw, in mm.
-
-    `first_*` are those of the disturbed frame's own guess where a figure has it.
-    """
+    """Errors on degraded crops of columns that training never saw, in mm."""
     crops = [
         random_body_crop(np.random.default_rng([options.seed, 78, index, turn]), cache, index)
         for index in range(cache.count)
