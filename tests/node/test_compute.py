@@ -19,7 +19,7 @@ from vfnode.spine.straighten import StraightenedSagittal
 class BlindPipeline:
     """Finds no spine in anything."""
 
-    def analyze(self, volume):
+    def analyze(self, volume):  # noqa: ARG002
         return Analysis(FractureReport((), None, (), reason=Reason.NO_SPINE), None)
 
 
