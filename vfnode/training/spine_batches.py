@@ -74,7 +74,7 @@ def _placement(
     Crop coordinates are counted in 2 mm steps along k, r, c from the crop's centre.
     """
     # About the left-right axis most: L5 alone may lean by 40 degrees and more.
-    angles = np.radians(rng.normal(0, [6, 5, 11]).clip(-30, 30))
+    angles = np.radians(rng.normal(0, [6, 5, 13]).clip(-35, 35))
     matrix = np.eye(3)
     for axis, angle in enumerate(angles):
         a, b = [i for i in range(3) if i != axis]

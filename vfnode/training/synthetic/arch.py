@@ -4,6 +4,8 @@ Sizes run through the levels (0 = C2 ... 22 = L5) as in Panjabi et al. 1991,
 1992 and Gray's Anatomy (slopes of the spinous processes).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from vfnode.training.synthetic.canvas import Canvas
@@ -30,28 +32,45 @@ def paint_arches(canvas: Canvas, spine: Spine, look: BoneLook, rng: np.random.Ge
             shell_hu=look.cortex_hu,
             shell_mm=float(rng.uniform(0.8, 1.8)),
         )
-        _paint_arch(canvas, vertebra, position, spine.size * rng.normal(1, 0.08), bone)
+        size = spine.size * float(rng.normal(1, 0.08))
+        _paint_arch(canvas, vertebra, _ArchSize(position, size, look), bone)
 
 
-def _paint_arch(
-    canvas: Canvas, vertebra: SolidVertebra, position: int, size: float, bone: Matter
-) -> None:
+@dataclass(frozen=True)
+class _ArchSize:
+    """Sizes of one arch, mm."""
+
+    position: int  #: of the level, C2 = 0
+    size: float  #: patient size
+    look: BoneLook
+
+    def thick(self, table: np.ndarray) -> float:
+        return self.at(table) * self.size * self.look.arch
+
+    def long(self, table: np.ndarray) -> float:
+        return self.at(table) * self.size * self.look.process
+
+    def at(self, table: np.ndarray) -> float:
+        return float(np.interp(self.position, _AT, table))
+
+
+def _paint_arch(canvas: Canvas, vertebra: SolidVertebra, size: _ArchSize, bone: Matter) -> None:
     """Both halves of one arch, and its spinous process."""
     points = vertebra.shape.keypoints_mm
     back, top = float(points[2, :, 0].mean()), float(points[2, 0, 1])
     height = float(points[2, 1, 1] - points[2, 0, 1])
-    depth, half_canal = canal_size_mm(vertebra)
-    pedicle_w = top + (0.5 if position < 6 else 0.33) * height
+    depth, half_canal = canal_size_mm(vertebra, size.look)
+    pedicle_w = top + (0.5 if size.position < 6 else 0.33) * height
     roof = np.array([back + depth + 2, 0.0, pedicle_w + 0.5 * height])
     for side in (-1.0, 1.0):
-        lateral = side * (half_canal + _at(_PEDICLE_RADIUS_MM, position) * size * 0.8)
+        lateral = side * (half_canal + size.thick(_PEDICLE_RADIUS_MM) * 0.8)
         root = np.array([back - 4, lateral * 0.95, pedicle_w])
         joint = np.array([back + 0.5 * depth, lateral, pedicle_w + 0.1 * height])
-        _paint_half(canvas, vertebra, (root, joint, roof), (position, size, height), bone)
-    slope = np.radians(_at(_SPINOUS_SLOPE_DEG, position))
-    length = _at(_SPINOUS_LENGTH_MM, position) * size
+        _paint_half(canvas, vertebra, (root, joint, roof), height, size, bone)
+    slope = np.radians(size.at(_SPINOUS_SLOPE_DEG))
+    length = size.long(_SPINOUS_LENGTH_MM)
     tip = roof + length * np.array([np.cos(slope), 0.0, np.sin(slope)])
-    radius = _at(_SPINOUS_RADIUS_MM, position) * size
+    radius = size.thick(_SPINOUS_RADIUS_MM)
     _chain(canvas, vertebra, [roof, tip], radius, bone, (0.75, 1.0, 1.15))
 
 
@@ -59,7 +78,8 @@ def _paint_half(
     canvas: Canvas,
     vertebra: SolidVertebra,
     points: tuple[np.ndarray, np.ndarray, np.ndarray],
-    sizes: tuple[int, float, float],
+    height: float,
+    size: _ArchSize,
     bone: Matter,
 ) -> None:
     """Pedicle, lamina, articular and transverse process of one side.
@@ -68,26 +88,22 @@ def _paint_half(
         canvas: to be drawn on.
         vertebra: whose own frame is used.
         points: root of the pedicle, its joint with the lamina, roof of the canal.
-        sizes: position of the level, patient size, posterior height in mm.
+        height: of the body's posterior wall, mm.
+        size: of the arch.
         bone: matter.
     """
     root, joint, roof = points
-    position, size, height = sizes
     side = float(np.sign(joint[1]))
-    facet = _at(_FACET_RADIUS_MM, position) * size
-    _chain(canvas, vertebra, [root, joint], _at(_PEDICLE_RADIUS_MM, position) * size, bone)
+    facet = size.thick(_FACET_RADIUS_MM)
+    _chain(canvas, vertebra, [root, joint], size.thick(_PEDICLE_RADIUS_MM), bone)
     _chain(canvas, vertebra, [joint, roof], facet * 0.8, bone)
     up = joint + np.array([2.0, side * 1.0, -0.55 * height])
     down = joint + np.array([5.0, -side * 2.0, 0.75 * height])
     _chain(canvas, vertebra, [up, joint, down], facet, bone)
-    back = _at(_TRANSVERSE_BACK_MM, position) * size
-    aside = _at(_TRANSVERSE_LENGTH_MM, position) * size
+    back = size.long(_TRANSVERSE_BACK_MM)
+    aside = size.long(_TRANSVERSE_LENGTH_MM)
     tip = joint + np.array([back, side * aside, -0.05 * height])
     _chain(canvas, vertebra, [joint, tip], facet * 0.75, bone)
-
-
-def _at(table: np.ndarray, position: int) -> float:
-    return float(np.interp(position, _AT, table))
 
 
 def _chain(

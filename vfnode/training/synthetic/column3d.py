@@ -5,7 +5,7 @@ same people. Patient frame: LPS, mm.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -130,12 +130,23 @@ def sample_spine(
     lean = rng.normal(0, 0.03)
     turn = rng.normal(0, 0.8 if natural else 3.0)
 
+    deep = 1.0 if natural else float(rng.uniform(0.85, 1.2))
+
     def lateral(z: float) -> float:
         sines = np.sin(2 * np.pi * z / waves + phases) @ np.array([0.5, 0.3])
         return float(drift * sines + lean * z)
 
-    solid = tuple(_stand(v, lateral, turn + rng.normal(0, 0.7)) for v in column.vertebrae)
+    solid = tuple(
+        _stand(_deepened(v, deep), lateral, turn + float(rng.normal(0, 0.7)))
+        for v in column.vertebrae
+    )
     return Spine(solid, column.size)
+
+
+def _deepened(vertebra: PlacedVertebra, factor: float) -> PlacedVertebra:
+    """The same body with another antero-posterior depth (heights change by well under 1 %)."""
+    points = vertebra.shape.keypoints_mm * np.array([factor, 1.0])
+    return replace(vertebra, shape=replace(vertebra.shape, keypoints_mm=points))
 
 
 def _stand(

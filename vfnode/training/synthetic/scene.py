@@ -23,7 +23,7 @@ from vfnode.training.synthetic.trunk import (
 from vfnode.training.synthetic.vertebra3d import BoneLook, paint_spine, sample_bone_look
 
 #: Raised with every change that alters the images; stands in the manifests of models.
-GENERATOR_VERSION = "3d-1"
+GENERATOR_VERSION = "3d-2"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def sample_scene(
     Args:
         seed: the only source of randomness.
         deformities: level -> (kind, height ratio); None deforms a random share.
-        ordinary: no rare finding (cement, gas in discs) and a natural curvature.
+        ordinary: mean proportions, natural curvature, no cement, no gas in discs.
     """
     rng = np.random.default_rng([seed, 3])
     if deformities is None:
@@ -60,7 +60,14 @@ def sample_scene(
     trunk_look = sample_trunk_look(rng)
     bone_look = sample_bone_look(rng, LEVELS)
     if ordinary:
-        bone_look = replace(bone_look, cement_levels=frozenset(), vacuum_discs=frozenset())
+        bone_look = replace(
+            bone_look,
+            canal_depth=1.0,
+            arch=1.1,
+            process=1.0,
+            cement_levels=frozenset(),
+            vacuum_discs=frozenset(),
+        )
     return Scene(
         seed=seed,
         spine=spine,

@@ -18,19 +18,26 @@ _WATER_HU, _EPIDURAL_FAT_HU = 25.0, -60.0
 
 @dataclass(frozen=True)
 class BoneLook:
-    """Densities of one patient's vertebrae."""
+    """Densities and proportions of one patient's vertebrae."""
 
     trabecular_hu: float  #: 40 in osteoporosis to 300 in the young; T12-L1, QCT literature
     cortex_hu: float
     cortex_mm: float  #: endplate and wall thickness
     disc_hu: float
     texture_hu: float  #: standard deviation of the trabecular pattern
+    canal_depth: float = 1.0  #: of the spinal canal, relative to the mean
+    arch: float = 1.0  #: thickness of pedicles, facets and laminae, relative to the mean
+    process: float = 1.0  #: length of the processes, relative to the mean
     cement_levels: frozenset[str] = frozenset()  #: filled by vertebroplasty
     vacuum_discs: frozenset[str] = frozenset()  #: gas in the disc below these levels
 
 
 def sample_bone_look(rng: np.random.Generator, levels: tuple[str, ...]) -> BoneLook:
-    """Random bone densities; wide, since real CT differ in tube voltage and kernel."""
+    """Random bone; wide, since real CT differ in tube voltage and kernel.
+
+    The proportions vary more than people do: the centre of the body must be told from
+    the body, not from a distance to the arch.
+    """
     old = rng.random() < 0.5
     return BoneLook(
         trabecular_hu=float(rng.uniform(20, 150) if old else rng.uniform(120, 350)),
@@ -38,6 +45,9 @@ def sample_bone_look(rng: np.random.Generator, levels: tuple[str, ...]) -> BoneL
         cortex_mm=float(rng.uniform(0.5, 1.6)),
         disc_hu=float(rng.uniform(50, 130)),
         texture_hu=float(rng.uniform(5, 45)),
+        canal_depth=float(rng.uniform(0.75, 1.25)),
+        arch=float(rng.uniform(0.75, 1.5)),
+        process=float(rng.uniform(0.75, 1.3)),
         cement_levels=frozenset(v for v in levels if rng.random() < 0.004),
         vacuum_discs=frozenset(v for v in levels if rng.random() < 0.06),
     )
@@ -83,7 +93,7 @@ def paint_spine(canvas: Canvas, spine: Spine, look: BoneLook, rng: np.random.Gen
         hu = float(rng.uniform(-400, -100)) if vacuum else look.disc_hu + rng.normal(0, 8)
         paint_disc(canvas, above, below, look.disc_hu, hu)
     for vertebra in spine.vertebrae:
-        _paint_canal(canvas, vertebra)
+        _paint_canal(canvas, vertebra, look)
     for vertebra in spine.vertebrae:
         paint_body(canvas, vertebra, look, rng)
 
@@ -168,9 +178,9 @@ def paint_disc(
     canvas.paint(grid.box, distance + np.float32(4), core_hu)
 
 
-def _paint_canal(canvas: Canvas, vertebra: SolidVertebra) -> None:
+def _paint_canal(canvas: Canvas, vertebra: SolidVertebra, look: BoneLook) -> None:
     back = float(vertebra.shape.keypoints_mm[2, :, 0].mean())
-    depth, half_width = canal_size_mm(vertebra)
+    depth, half_width = canal_size_mm(vertebra, look)
     height = np.ptp(vertebra.shape.keypoints_mm[..., 1]) / 2 + 6
     reach = np.array([[back - 1, -half_width, -height], [back + depth + 1, half_width, height]])
     grid = own_grid(canvas, vertebra, reach)
@@ -183,10 +193,10 @@ def _paint_canal(canvas: Canvas, vertebra: SolidVertebra) -> None:
     canvas.paint(grid.box, np.maximum((rho - 0.8) * (depth / 2), side), _WATER_HU)
 
 
-def canal_size_mm(vertebra: SolidVertebra) -> tuple[float, float]:
+def canal_size_mm(vertebra: SolidVertebra, look: BoneLook) -> tuple[float, float]:
     """Depth and half width of the spinal canal; Panjabi et al. 1991, 1992."""
     width = vertebra.shape.width_mm
-    return 13.0 + 0.06 * width, 8.5 + 0.06 * width
+    return (13.0 + 0.06 * width) * look.canal_depth, 8.5 + 0.06 * width
 
 
 def paint_body(
