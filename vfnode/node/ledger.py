@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, Table, and_, insert, select, update
+from sqlalchemy import ColumnElement, Engine, Row, Table, and_, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from vfnode.node.database import deliveries, jobs, metadata, open_database, receipts
@@ -123,18 +123,19 @@ class Ledger:
 
     def jobs(self, job_id: str | None = None, series_uid: str | None = None) -> list[Job]:
         """All jobs, oldest first, or those with this identifier or of this series."""
-        query = select(jobs).order_by(jobs.c.created_at, jobs.c.job_id)
+        wanted: list[ColumnElement[bool]] = [true()]
         if job_id is not None:
-            query = query.where(jobs.c.job_id == job_id)
+            wanted.append(jobs.c.job_id == job_id)
         if series_uid is not None:
-            query = query.where(jobs.c.series_instance_uid == series_uid)
+            wanted.append(jobs.c.series_instance_uid == series_uid)
+        chosen = select(jobs.c.job_id).where(*wanted)
+        query = select(jobs).where(*wanted).order_by(jobs.c.created_at, jobs.c.job_id)
         with self._engine.connect() as connection:
             found = connection.execute(query).all()
-            chosen = [row.job_id for row in found]
-            ways = connection.execute(
-                select(deliveries).where(deliveries.c.job_id.in_(chosen))
-            ).all()
-            stored = connection.execute(select(receipts).where(receipts.c.job_id.in_(chosen))).all()
+            ways, stored = (
+                connection.execute(select(table).where(table.c.job_id.in_(chosen))).all()
+                for table in (deliveries, receipts)
+            )
         return [_job(row, ways, stored) for row in found]
 
     def _insert(self, table: Table, **values: Any) -> bool:

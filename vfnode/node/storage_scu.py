@@ -27,7 +27,7 @@ ALREADY_STORED = 0x0111  #: duplicate SOP instance: an earlier attempt got throu
 OUT_OF_RESOURCES = range(0xA700, 0xA800)
 PROCESSING_FAILURE = 0x0110
 
-UNCOMPRESSED = {ExplicitVRLittleEndian, ImplicitVRLittleEndian}
+UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)  #: the better one first
 CONTEXTS_PER_ASSOCIATION = 128  #: PS3.8 9.3.2.2: odd identifiers up to 255
 
 
@@ -145,7 +145,7 @@ def _entity(peer: Peer, contexts: set[tuple[str, str]]) -> AE:
     entity.dimse_timeout = peer.timeout_s
     entity.network_timeout = peer.timeout_s
     for sop_class, syntax in sorted(contexts):
-        syntaxes = sorted(UNCOMPRESSED) if syntax in UNCOMPRESSED else [syntax]
+        syntaxes = list(UNCOMPRESSED) if syntax in UNCOMPRESSED else [syntax]
         entity.add_requested_context(sop_class, syntaxes)
     return entity
 
