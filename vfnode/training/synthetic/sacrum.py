@@ -11,10 +11,11 @@ from itertools import pairwise
 import numpy as np
 
 from vfnode.training.synthetic.body import VertebraShape
+from vfnode.training.synthetic.bone_look import BoneLook
 from vfnode.training.synthetic.canvas import Canvas
 from vfnode.training.synthetic.column3d import SolidVertebra, Spine
 from vfnode.training.synthetic.shapes import Matter, paint_chain, paint_ellipsoid
-from vfnode.training.synthetic.vertebra3d import BoneLook, paint_body, paint_disc
+from vfnode.training.synthetic.vertebra3d import paint_body, paint_disc
 
 _HEIGHT_MM = (30.0, 25.0, 21.0, 18.0, 16.0, 13.0, 9.0)
 _DEPTH_MM = (33.0, 25.0, 19.0, 15.0, 11.0, 9.0, 7.0)
@@ -27,9 +28,10 @@ def paint_sacrum(canvas: Canvas, spine: Spine, look: BoneLook, rng: np.random.Ge
     above = spine.vertebrae[-1]
     segments = _segments(spine, rng)
     bone = Matter(0.7 * look.trabecular_hu, look.cortex_hu, 1.5)
-    paint_disc(canvas, above, segments[0], look.disc_hu, look.disc_hu)
+    paint_disc(canvas, above, segments[0], look, (look.disc_hu, look.disc_hu))
     for upper, lower in pairwise(segments):
-        paint_disc(canvas, upper, lower, look.trabecular_hu + 60, float(rng.uniform(40, 250)))
+        remnant = (look.trabecular_hu + 60, float(rng.uniform(40, 250)))
+        paint_disc(canvas, upper, lower, look, remnant)
     for segment, wing in zip(segments, _WING_MM, strict=True):
         if wing > 0:
             _paint_wing(canvas, segment, wing * spine.size, bone)

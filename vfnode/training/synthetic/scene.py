@@ -7,6 +7,7 @@ import numpy as np
 
 from vfnode.training.synthetic.anatomy import LEVELS, sample_deformities
 from vfnode.training.synthetic.arch import paint_arches
+from vfnode.training.synthetic.bone_look import BoneLook, sample_bone_look
 from vfnode.training.synthetic.canvas import Canvas
 from vfnode.training.synthetic.column3d import Spine, sample_spine
 from vfnode.training.synthetic.couch import paint_couch
@@ -20,7 +21,7 @@ from vfnode.training.synthetic.trunk import (
     sample_trunk_look,
     shape_trunk,
 )
-from vfnode.training.synthetic.vertebra3d import BoneLook, paint_spine, sample_bone_look
+from vfnode.training.synthetic.vertebra3d import paint_spine
 
 #: Raised with every change that alters the images; stands in the manifests of models.
 GENERATOR_VERSION = "3d-2"
@@ -65,6 +66,8 @@ def sample_scene(
             canal_depth=1.0,
             arch=1.1,
             process=1.0,
+            taper=0.3,
+            notch_mm=1.5,
             cement_levels=frozenset(),
             vacuum_discs=frozenset(),
         )

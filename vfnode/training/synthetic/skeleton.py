@@ -7,6 +7,7 @@ rib slopes and lengths after Gray's Anatomy, pelvis after published CT means.
 
 import numpy as np
 
+from vfnode.training.synthetic.bone_look import BoneLook
 from vfnode.training.synthetic.canvas import Canvas, FloatArray
 from vfnode.training.synthetic.column3d import Spine
 from vfnode.training.synthetic.shapes import (
@@ -17,7 +18,6 @@ from vfnode.training.synthetic.shapes import (
     turned,
 )
 from vfnode.training.synthetic.trunk import TrunkShape
-from vfnode.training.synthetic.vertebra3d import BoneLook
 
 _FIRST_RIB = 6  # position of T1
 

@@ -10,47 +10,15 @@ from itertools import pairwise
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from vfnode.training.synthetic.anatomy import LEVELS
+from vfnode.training.synthetic.bone_look import BoneLook
 from vfnode.training.synthetic.canvas import Box, Canvas, Image
 from vfnode.training.synthetic.column3d import SolidVertebra, Spine
 
+# Level positions (C2 = 0, T1 = 6, L1 = 18): how heart-shaped a body is; Panjabi et al. 1991.
+_TAPER_AT, _TAPER = (0, 6, 9, 13, 17, 20), (0.1, 0.4, 1.0, 1.0, 0.6, 0.3)
+_LONGEST_SPUR_MM = 4.0  # longer ones would be drawn as needles
 _WATER_HU, _EPIDURAL_FAT_HU = 25.0, -60.0
-
-
-@dataclass(frozen=True)
-class BoneLook:
-    """Densities and proportions of one patient's vertebrae."""
-
-    trabecular_hu: float  #: 40 in osteoporosis to 300 in the young; T12-L1, QCT literature
-    cortex_hu: float
-    cortex_mm: float  #: endplate and wall thickness
-    disc_hu: float
-    texture_hu: float  #: standard deviation of the trabecular pattern
-    canal_depth: float = 1.0  #: of the spinal canal, relative to the mean
-    arch: float = 1.0  #: thickness of pedicles, facets and laminae, relative to the mean
-    process: float = 1.0  #: length of the processes, relative to the mean
-    cement_levels: frozenset[str] = frozenset()  #: filled by vertebroplasty
-    vacuum_discs: frozenset[str] = frozenset()  #: gas in the disc below these levels
-
-
-def sample_bone_look(rng: np.random.Generator, levels: tuple[str, ...]) -> BoneLook:
-    """Random bone; wide, since real CT differ in tube voltage and kernel.
-
-    The proportions vary more than people do: the centre of the body must be told from
-    the body, not from a distance to the arch.
-    """
-    old = rng.random() < 0.5
-    return BoneLook(
-        trabecular_hu=float(rng.uniform(20, 150) if old else rng.uniform(120, 350)),
-        cortex_hu=float(rng.uniform(350, 1100)),
-        cortex_mm=float(rng.uniform(0.5, 1.6)),
-        disc_hu=float(rng.uniform(50, 130)),
-        texture_hu=float(rng.uniform(5, 45)),
-        canal_depth=float(rng.uniform(0.75, 1.25)),
-        arch=float(rng.uniform(0.75, 1.5)),
-        process=float(rng.uniform(0.75, 1.3)),
-        cement_levels=frozenset(v for v in levels if rng.random() < 0.004),
-        vacuum_discs=frozenset(v for v in levels if rng.random() < 0.06),
-    )
 
 
 @dataclass(frozen=True)
@@ -87,11 +55,11 @@ def own_grid(canvas: Canvas, vertebra: SolidVertebra, reach_mm: np.ndarray) -> _
 def paint_spine(canvas: Canvas, spine: Spine, look: BoneLook, rng: np.random.Generator) -> None:
     """Draw soft sheath, discs, canal and bodies of all vertebrae (arches: `arch.py`)."""
     for vertebra in spine.vertebrae:
-        _paint_sheath(canvas, vertebra, float(rng.uniform(-20, 50)))
+        _paint_sheath(canvas, vertebra, look, float(rng.uniform(-20, 50)))
     for above, below in pairwise(spine.vertebrae):
         vacuum = above.shape.level in look.vacuum_discs
         hu = float(rng.uniform(-400, -100)) if vacuum else look.disc_hu + rng.normal(0, 8)
-        paint_disc(canvas, above, below, look.disc_hu, hu)
+        paint_disc(canvas, above, below, look, (look.disc_hu, hu))
     for vertebra in spine.vertebrae:
         _paint_canal(canvas, vertebra, look)
     for vertebra in spine.vertebrae:
@@ -107,8 +75,14 @@ def _extent(vertebra: SolidVertebra, margin_mm: float) -> np.ndarray:
     return np.stack([low - margin_mm, high + margin_mm])
 
 
-def _cross_section(vertebra: SolidVertebra, grid: _OwnGrid, widen_mm: float = 0.0) -> Image:
-    """Signed distance, across the axis, to the body's side walls."""
+def _cross_section(
+    vertebra: SolidVertebra, grid: _OwnGrid, look: BoneLook, widen_mm: float = 0.0
+) -> Image:
+    """Signed distance, across the axis, to the body's side walls.
+
+    Thoracic bodies are heart-shaped (narrow in front), lumbar ones kidney-shaped;
+    in both the back wall is hollow. At the mid-sagittal plane it is exact.
+    """
     points = vertebra.shape.keypoints_mm
     top, bottom = points[[0, 2], 0, 1].mean(), points[[0, 2], 1, 1].mean()
     t = np.clip((grid.w - np.float32(top)) / np.float32(bottom - top), 0, 1)
@@ -118,11 +92,19 @@ def _cross_section(vertebra: SolidVertebra, grid: _OwnGrid, widen_mm: float = 0.
     back = _mix(points[2, :, 0], t) - waist * np.float32(concavity[1]) + widen_mm
     half_width = vertebra.shape.width_mm / 2 + widen_mm - waist * concavity.mean()
     depth = (back - front) / 2
-    across = np.abs((grid.u - (front + back) / 2) / depth)
+    along = np.clip((grid.u - (front + back) / 2) / depth, -1.5, 1.5)
     aside = np.abs(grid.v / half_width)
+    taper = np.float32(look.taper * np.interp(_position(vertebra), _TAPER_AT, _TAPER))
+    aside = aside / (1 - taper * np.clip((1 - along) / 2, 0, 1))
+    notch = np.float32(look.notch_mm) * np.clip(along, 0, 1) * np.minimum(aside * aside, 1)
+    across = np.abs(along - notch / depth)
     # An exponent above 2 flattens the posterior wall, as in a real body.
     rho = (across**2.6 + aside**2.6) ** np.float32(1 / 2.6)
     return np.asarray((rho - 1) * depth, np.float32)
+
+
+def _position(vertebra: SolidVertebra) -> int:
+    return LEVELS.index(vertebra.shape.level)
 
 
 def _mix(ends: np.ndarray, t: Image) -> Image:
@@ -148,20 +130,29 @@ def endplate_w(vertebra: SolidVertebra, grid: _OwnGrid, side: int) -> Image:
     return found
 
 
-def _paint_sheath(canvas: Canvas, vertebra: SolidVertebra, hu: float) -> None:
+def _paint_sheath(canvas: Canvas, vertebra: SolidVertebra, look: BoneLook, hu: float) -> None:
     """Soft tissue that keeps the lung off the bone."""
     grid = own_grid(canvas, vertebra, _extent(vertebra, 8.0))
     if grid is None:
         return
     height = np.ptp(vertebra.shape.keypoints_mm[..., 1]) / 2 + 4
-    distance = np.maximum(_cross_section(vertebra, grid, 3.0), np.abs(grid.w) - np.float32(height))
+    distance = np.maximum(
+        _cross_section(vertebra, grid, look, 3.0), np.abs(grid.w) - np.float32(height)
+    )
     canvas.paint(grid.box, distance, hu)
 
 
 def paint_disc(
-    canvas: Canvas, above: SolidVertebra, below: SolidVertebra, rim_hu: float, core_hu: float
+    canvas: Canvas,
+    above: SolidVertebra,
+    below: SolidVertebra,
+    look: BoneLook,
+    hu: tuple[float, float],
 ) -> None:
-    """Disc between two bodies, overlapping both: the bodies are drawn over it."""
+    """Disc between two bodies, overlapping both: the bodies are drawn over it.
+
+    `hu` is that of its rim and of its core.
+    """
     gap = float(np.linalg.norm(below.origin_mm - above.origin_mm))
     reach = _extent(above, 3.0)
     reach[0, 2], reach[1, 2] = 0.0, gap
@@ -173,9 +164,9 @@ def paint_disc(
     offset = (grid.box.x - origin[0], grid.box.y - origin[1], grid.box.z - origin[2])
     over = sum(o * n for o, n in zip(offset, normal, strict=True))
     over = over - np.float32(below.shape.keypoints_mm[[0, 2], 0, 1].max() + 1.5)
-    distance = np.maximum(np.maximum(_cross_section(above, grid), over), -height)
-    canvas.paint(grid.box, distance.copy(), rim_hu)
-    canvas.paint(grid.box, distance + np.float32(4), core_hu)
+    distance = np.maximum(np.maximum(_cross_section(above, grid, look), over), -height)
+    canvas.paint(grid.box, distance.copy(), hu[0])
+    canvas.paint(grid.box, distance + np.float32(4), hu[1])
 
 
 def _paint_canal(canvas: Canvas, vertebra: SolidVertebra, look: BoneLook) -> None:
@@ -208,7 +199,7 @@ def paint_body(
     if grid is None:
         return
     top, bottom = endplate_w(vertebra, grid, 0), endplate_w(vertebra, grid, 1)
-    walls = _cross_section(vertebra, grid) - _osteophytes(vertebra, grid)
+    walls = _cross_section(vertebra, grid, look) - _osteophytes(vertebra, grid)
     distance = np.maximum(np.maximum(top - grid.w, grid.w - bottom), walls)
     core = look.trabecular_hu * (1 + 0.08 * noise[0])
     if vertebra.shape.level in look.cement_levels:
@@ -226,7 +217,7 @@ def _osteophytes(vertebra: SolidVertebra, grid: _OwnGrid) -> Image:
     pushed = np.zeros((1, 1, 1), np.float32)
     middle = vertebra.shape.keypoints_mm[1, :, 0].mean()
     for column, end in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        length = vertebra.shape.osteophytes_mm[column, end]
+        length = min(vertebra.shape.osteophytes_mm[column, end], _LONGEST_SPUR_MM)
         if length == 0:
             continue
         corner_w = vertebra.shape.keypoints_mm[2 * column, end, 1]
