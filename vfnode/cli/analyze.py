@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from vfnode.cli.tables import vertebrae_table
+from vfnode.cli.tables import patient_line, vertebrae_table
 from vfnode.errors import UnreadableInputError
 from vfnode.spine.volume import CTVolume
 
@@ -56,7 +56,9 @@ def analyze(
         folders = _analyze(paths, out, models, device, _reporter(progress))
     for folder in folders:
         result = json.loads((folder / "result.json").read_text("utf-8"))
-        console.print(vertebrae_table(result))
+        if result["vertebrae"]:
+            console.print(vertebrae_table(result))
+        console.print(patient_line(result), highlight=False, soft_wrap=True)
         console.print(f"Results in {folder}", highlight=False, soft_wrap=True)
 
 

@@ -166,8 +166,8 @@ def _tell(
 
 def _comparison(result: dict[str, Any], truth: tuple[TrueVertebra, ...]) -> Table:
     """What was found beside what was drawn, cranial to caudal."""
-    table = Table(title="found / true (synthetic CT)", title_style="")
-    for heading in ("true", "found", *(f"{name} mm" for name in COLUMNS), "ratio", "grade"):
+    table = Table(title="found / true, heights in mm (synthetic CT)", title_style="dim")
+    for heading in ("true", "found", *COLUMNS, "ratio", "grade"):
         table.add_column(heading, justify="left" if heading in ("true", "found") else "right")
     found = result["vertebrae"]
     points = np.array([_points(vertebra) for vertebra in found]).reshape(-1, 3, 2, 3)

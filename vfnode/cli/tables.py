@@ -19,12 +19,12 @@ def vertebra_name(vertebra: dict[str, Any], ordinal: int) -> str:
 
 def vertebrae_table(result: dict[str, Any]) -> Table:
     """One row per vertebra of a result.json."""
-    table = Table(caption=patient_line(result), caption_justify="left", caption_style="")
-    for heading in ("body", "anterior mm", "middle mm", "posterior mm", "ratio", "grade", "type"):
+    table = Table(title="heights in mm", title_justify="left", title_style="dim")
+    for heading in ("body", *COLUMNS, "ratio", "grade", "type"):
         table.add_column(heading, justify="left" if heading in ("body", "type") else "right")
     for ordinal, vertebra in enumerate(result["vertebrae"], 1):
         heights = [f"{vertebra['heights_mm'][name]:.1f}" for name in COLUMNS]
-        grade = vertebra["grade"] if vertebra["complete"] else "cut, not graded"
+        grade = vertebra["grade"] if vertebra["complete"] else "cut"
         table.add_row(
             vertebra_name(vertebra, ordinal),
             *heights,

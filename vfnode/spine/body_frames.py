@@ -17,7 +17,7 @@ from vfnode.spine.curve import SpineCurve
 from vfnode.spine.volume import FloatArray
 
 DISC_MIN_MM = 1.0  #: rows left between two rigid bodies, for the frame to turn in
-MARGIN_MM = 1.0  #: a body is rigid to this far beyond its points: no row of theirs is half turned
+MARGIN_MM = 0.5  #: a body is rigid to this far beyond its points: no row of theirs is half turned
 END_STATION_MM = 10.0  #: beyond the outermost bodies the frame follows the curve in such steps
 
 
