@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from datetime import datetime
@@ -53,13 +54,14 @@ class Computer:
         self._pipeline: Analyzer | None = None
         self._read: tuple[list[str], CTSeries] | None = None
 
-    def warm(self) -> None:
-        """Load the models.
+    def warm(self) -> Analyzer:
+        """Load the models, the first time.
 
         Raises:
             ModelError: they are missing or damaged.
         """
         self._pipeline = self._pipeline or self._load()
+        return self._pipeline
 
     def answer(self, request: Request) -> dict[str, Any]:
         """Do what a request asks.
@@ -71,10 +73,10 @@ class Computer:
 
     def compute(self, request: Request) -> dict[str, Any]:
         """Read a series, analyse it, write the analysis."""
+        began_s = time.perf_counter()
         series = self._series(request["instances"])
-        self.warm()
-        assert self._pipeline is not None
-        analysis = self._pipeline.analyze(series.volume)
+        read_s = time.perf_counter() - began_s
+        analysis = self.warm().analyze(series.volume).with_timing("read", read_s)
         save_analysis(analysis, Path(request["analysis"]))
         reason = analysis.report.reason
         return {"reason": reason.to_dict() if reason else None}
