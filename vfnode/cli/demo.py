@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from vfnode.training.synthetic.column3d import TrueVertebra
 
 SEED = 7
+MODALITY = "MODALITY"  #: AE title of the scanner that the demonstration plays
 FRACTURES = {"T7": ("wedge", 0.66), "T11": ("biconcave", 0.70), "L1": ("crush", 0.56)}
 MATCH_MM = 10.0  #: a found body this near a true one is that body
 ANALYSIS_LIMIT_S = 150.0
@@ -46,6 +48,8 @@ def demo(
     The CT has known fractures; what is found is shown beside the truth. The PACS is
     an Orthanc of its own, or a storage SCP where none is installed.
     """
+    from vfnode.node.storage_scu import send_files  # noqa: PLC0415
+
     console = Console()
     out = _fresh(out.absolute())
     with demo_pacs(out / "pacs") as pacs, console.status("drawing a synthetic chest CT") as status:
@@ -53,10 +57,11 @@ def demo(
         status.update("starting the node")
         with _node(out / "node", pacs.port) as settings:
             status.update(f"sending {len(images)} images by C-STORE")
-            _send(images, settings)
+            send_files(images, "127.0.0.1", pacs.port, AE_TITLE, MODALITY)
+            send_files(images, "127.0.0.1", settings.node.port, settings.node.ae_title, MODALITY)
             status.update("waiting for the series to be quiet")
             job = _wait(settings, series_uid, status.update)
-        stored = pacs.instances_of(job.study_instance_uid)
+        stored = pacs.modalities_of(job.study_instance_uid)
     results = _keep_results(job, settings, out / "results")
     result = json.loads((results / "result.json").read_text("utf-8"))
     _tell(console, result, ct.truth, results, pacs, stored)
@@ -94,12 +99,6 @@ def _node(folder: Path, pacs_port: int) -> Iterator[Settings]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-
-
-def _send(images: tuple[Path, ...], settings: Settings) -> None:
-    from vfnode.node.storage_scu import send_files  # noqa: PLC0415
-
-    send_files(images, "127.0.0.1", settings.node.port, settings.node.ae_title, "MODALITY")
 
 
 def _wait(settings: Settings, series_uid: str, say: Callable[[str], None]) -> Job:
@@ -148,7 +147,7 @@ def _tell(
     truth: tuple[TrueVertebra, ...],
     results: Path,
     pacs: DemoPacs,
-    stored: int | None,
+    stored: list[str],
 ) -> None:
     console.print(_comparison(result, truth))
     console.print(patient_line(result))
@@ -159,14 +158,19 @@ def _tell(
     }
     for name, path in rows.items():
         console.print(f"{name:18}{path}", soft_wrap=True, highlight=False)
-    if stored is not None:
-        console.print(f"{'PACS':18}{stored} objects of the study stored in Orthanc")
+    if stored:
+        console.print(f"{'PACS':18}the series of the study in Orthanc: {', '.join(stored)}")
     console.print(f"{'to look at it':18}{pacs.look}", soft_wrap=True, highlight=False)
 
 
 def _comparison(result: dict[str, Any], truth: tuple[TrueVertebra, ...]) -> Table:
     """What was found beside what was drawn, cranial to caudal."""
-    table = Table(title="found / true, heights in mm (synthetic CT)", title_style="dim")
+    table = Table(
+        title="found/true, heights in mm (synthetic CT)",
+        title_style="dim",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
     for heading in ("true", "found", *COLUMNS, "ratio", "grade"):
         table.add_column(heading, justify="left" if heading in ("true", "found") else "right")
     found = result["vertebrae"]
@@ -184,16 +188,16 @@ def _comparison(result: dict[str, Any], truth: tuple[TrueVertebra, ...]) -> Tabl
 
 
 def _cells(found: dict[str, Any], body: TrueVertebra) -> list[str]:
-    """Three heights, ratio and grade, each as found / true."""
+    """Three heights, ratio and grade, each as found/true."""
     true_heights = heights_mm(body.keypoints_patient_mm)
     true_ratio = height_ratio(true_heights)
     heights = [
-        f"{found['heights_mm'][column]:.1f} / {true:.1f}"
+        f"{found['heights_mm'][column]:.1f}/{true:.1f}"
         for column, true in zip(COLUMNS, true_heights, strict=True)
     ]
     grade = found["grade"] if found["complete"] else "cut"
     true_grade = GenantGrade.from_height_ratio(true_ratio).value
-    return [*heights, f"{found['height_ratio']:.2f} / {true_ratio:.2f}", f"{grade} / {true_grade}"]
+    return [*heights, f"{found['height_ratio']:.2f}/{true_ratio:.2f}", f"{grade}/{true_grade}"]
 
 
 def _style(found: dict[str, Any]) -> str:

@@ -27,16 +27,20 @@ class DemoPacs:
     look: str  #: one sentence
     http_port: int | None  #: of Orthanc's REST API
 
-    def instances_of(self, study_instance_uid: str) -> int | None:
-        """Objects of a study that Orthanc holds; None without Orthanc."""
+    def modalities_of(self, study_instance_uid: str) -> list[str]:
+        """Modalities of the series of a study that Orthanc holds; none without it."""
         if self.http_port is None:
-            return None
-        query = {"Level": "Instance", "Query": {"StudyInstanceUID": study_instance_uid}}
+            return []
+        query = {
+            "Level": "Series",
+            "Expand": True,
+            "Query": {"StudyInstanceUID": study_instance_uid},
+        }
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.http_port}/tools/find", json.dumps(query).encode()
         )
         with urllib.request.urlopen(request, timeout=START_S) as answer:
-            return len(json.load(answer))
+            return sorted(found["MainDicomTags"]["Modality"] for found in json.load(answer))
 
 
 def free_port() -> int:
