@@ -12,7 +12,7 @@ from dbos import DBOSClient, EnqueueOptions
 from sqlalchemy import inspect
 
 from vfnode.errors import VfnodeError
-from vfnode.node.database import jobs, open_database
+from vfnode.node.database import database_errors_named, jobs, open_database
 from vfnode.node.job import FINAL, Job, JobState
 from vfnode.node.ledger import Ledger
 from vfnode.node.settings import Settings
@@ -23,15 +23,16 @@ POLL_S = 0.2
 
 def list_jobs(settings: Settings, series_instance_uid: str | None = None) -> list[Job]:
     """The jobs of a node, whether it runs or not; none where it has never run."""
-    engine = open_database(settings.database_url)
-    try:
+    with database_errors_named():
+        engine = open_database(settings.database_url)
         if engine.dialect.name == "sqlite" and not settings.node.spool.is_dir():
             return []
-        if not inspect(engine).has_table(jobs.name):
-            return []
-        return Ledger(engine).jobs(series_uid=series_instance_uid)
+        has_run = inspect(engine).has_table(jobs.name)
+    ledger = Ledger(engine)
+    try:
+        return ledger.jobs(series_uid=series_instance_uid) if has_run else []
     finally:
-        engine.dispose()
+        ledger.close()
 
 
 def wait_for(

@@ -6,6 +6,9 @@ that one backup holds both.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import (
     Column,
     DateTime,
@@ -19,7 +22,10 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from vfnode.errors import SettingsError
 
 BUSY_TIMEOUT_MS = 30_000  #: as long as DBOS waits for the same file
 
@@ -61,6 +67,22 @@ receipts = Table(
     Column("status", Integer, nullable=False),
     Column("stored_at", DateTime(timezone=True), nullable=False),
 )
+
+
+@contextmanager
+def database_errors_named() -> Iterator[None]:
+    """Say of a database that cannot be opened which setting leads to it.
+
+    Raises:
+        SettingsError: in place of what the library raises.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, ImportError) as error:  # no message: it may quote a password
+        raise SettingsError(
+            f"database.url: the database cannot be opened ({type(error).__name__}); "
+            "check the URL, and that its server answers"
+        ) from error
 
 
 def open_database(url: str) -> Engine:

@@ -13,7 +13,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Row, Table, and_, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
-from vfnode.node.database import deliveries, jobs, metadata, open_database, receipts
+from vfnode.node.database import (
+    database_errors_named,
+    deliveries,
+    jobs,
+    metadata,
+    open_database,
+    receipts,
+)
 from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import Delivery, Job, JobState, Receipt
 
@@ -26,9 +33,14 @@ class Ledger:
 
     @classmethod
     def open(cls, url: str) -> Ledger:
-        """The ledger in this database; its tables are made where they are missing."""
-        engine = open_database(url)
-        metadata.create_all(engine)
+        """The ledger in this database; its tables are made where they are missing.
+
+        Raises:
+            SettingsError: it cannot be opened.
+        """
+        with database_errors_named():
+            engine = open_database(url)
+            metadata.create_all(engine)
         return cls(engine)
 
     def close(self) -> None:

@@ -1,0 +1,57 @@
+"""Jobs as seen from outside the node."""
+
+import pytest
+
+from tests.node.factories import node_settings
+from vfnode.errors import VfnodeError
+from vfnode.node.catalogue import list_jobs, retry, wait_for
+from vfnode.node.instance_header import SeriesKey
+from vfnode.node.job import JobState
+from vfnode.node.ledger import Ledger
+
+KEY = SeriesKey("1.2", "1.2.3")
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return node_settings(tmp_path, 11112)
+
+
+def test_a_node_that_never_ran_has_no_jobs(settings):
+    """Looking makes nothing: no spool, no database."""
+    assert list_jobs(settings) == []
+    assert not settings.node.spool.exists()
+
+
+def test_waiting_ends_with_the_newest_job_of_the_series(settings):
+    """Each state and stage on the way is told once."""
+    settings.node.spool.mkdir()
+    ledger = Ledger.open(settings.database_url)
+    ledger.register("old", KEY, 1)
+    ledger.set_state("old", JobState.FAILED)
+    ledger.register("new", KEY, 2)
+    told = []
+
+    def step_on(job):
+        told.append((job.state, job.stage))
+        ledger.set_state("new", JobState.DELIVERED, "deliver")
+
+    job = wait_for(settings, KEY.series_instance_uid, 5.0, step_on)
+    ledger.close()
+
+    assert job.job_id == "new"
+    assert told == [(JobState.WAITING, "queued"), (JobState.DELIVERED, "deliver")]
+
+
+def test_waiting_has_an_end(settings):
+    """The series is named that did not come."""
+    with pytest.raises(VfnodeError, match=r"1\.2\.3 has no result after 0 s"):
+        wait_for(settings, KEY.series_instance_uid, 0.3)
+
+
+def test_only_a_job_that_there_is_can_be_retried(settings):
+    """Where to look for the right name is said."""
+    settings.node.spool.mkdir()
+
+    with pytest.raises(VfnodeError, match="there is no job abc; see `vfnode jobs`"):
+        retry(settings, "abc")
