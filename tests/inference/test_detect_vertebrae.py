@@ -92,7 +92,7 @@ def test_the_committed_weights_find_the_bodies_of_a_drawn_image():
         pytest.skip(f"no weights: {error}")
     rng = np.random.default_rng([424242, 3])
     sample = draw_straightened(rng, (300, 160))
-    bodies = detect_in_image(degrade(rng, sample.hu, 1.0), 1.0, loaded.model)
+    bodies = detect_in_image(degrade(rng, sample.hu, 1.0).hu, 1.0, loaded.model)
 
     found = np.array([body.keypoints for body in bodies])
     points = sample.keypoints_mm

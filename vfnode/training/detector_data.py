@@ -9,6 +9,7 @@ from scipy.ndimage import affine_transform
 from vfnode.inference.detect_vertebrae import OFFSET_MM, normalise
 from vfnode.networks.vertebra_detector import STRIDE
 from vfnode.training.sagittal_cache import SagittalCache
+from vfnode.training.synthetic.plane.apparent import apparent_keypoints
 from vfnode.training.synthetic.plane.degrade import AIR_HU, cut_field_of_view, degrade
 
 RADIUS_MM = 5.0  #: a pixel this near to a body's centre is positive
@@ -57,7 +58,11 @@ def random_crop(
     labels = affine_transform(cache.labels[index], matrix, offset, shape, order=0)
     points = cache.keypoints_px[index][..., ::-1] - offset
     keypoints = (points @ np.linalg.inv(matrix).T)[..., ::-1]
-    cut, seen = cut_field_of_view(rng, degrade(rng, np.maximum(hu, AIR_HU), 1.0), 1.0)
+    worn = degrade(rng, np.maximum(hu, AIR_HU), 1.0)
+    cut, seen = cut_field_of_view(rng, worn.hu, 1.0)
+    keypoints = np.stack(
+        [apparent_keypoints(worn.clean, keypoints, body, 1.0) for body in range(len(keypoints))]
+    )
     return Crop(np.where(drawn, cut, AIR_HU), labels, keypoints, seen & drawn)
 
 

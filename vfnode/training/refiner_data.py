@@ -10,6 +10,7 @@ from vfnode.inference.detect_vertebrae import normalise
 from vfnode.inference.refine_keypoints import CropFrames, crop_frames
 from vfnode.networks.keypoint_refiner import CROP_PX
 from vfnode.training.column_cache import STEP_MM, ColumnCache, DrawnColumn
+from vfnode.training.synthetic.plane.apparent import apparent_keypoints
 from vfnode.training.synthetic.plane.degrade import AIR_HU, cut_field_of_view, degrade
 
 _OFF_TARGET = 0.08  #: share of crops on a disc or beside the column
@@ -51,7 +52,7 @@ def random_body_crop(
     frame = disturbed(rng, crop_frames(truth[None]), _height(truth))
     if not is_body:
         frame = _off_target(rng, frame, truth)
-    hu, labels = _read(rng, column, frame)
+    hu, labels, truth = _read(rng, column, frame, body)
     this = (labels == body + 1) if is_body else np.zeros_like(labels, bool)
     return BodyCrop(
         hu,
@@ -89,20 +90,27 @@ def _off_target(rng: np.random.Generator, frame: CropFrames, truth: np.ndarray) 
 
 
 def _read(
-    rng: np.random.Generator, column: DrawnColumn, frame: CropFrames
-) -> tuple[np.ndarray, np.ndarray]:
-    """Degrade the part of the column round the frame, then sample it; HU and labels."""
+    rng: np.random.Generator, column: DrawnColumn, frame: CropFrames, body: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Degrade the part of the column round the frame, then sample it.
+
+    Returns:
+        HU (96, 96), labels (96, 96), and the keypoints (3, 2, 2), mm, as the image shows them.
+    """
     places = frame.to_plane(_GRID[None])[0][..., ::-1] / STEP_MM  # (96, 96, 2) row, column
     low = np.floor(places.min((0, 1))).astype(int) - 8
     high = np.ceil(places.max((0, 1))).astype(int) + 9
     hu = _part(column.hu, low, high, AIR_HU)
-    image = degrade(rng, hu, STEP_MM)
+    worn = degrade(rng, hu, STEP_MM)
+    shift = low[::-1] * STEP_MM
+    shown = apparent_keypoints(worn.clean, column.keypoints_mm - shift, body, STEP_MM) + shift
+    image = worn.hu
     if rng.random() < 0.05:
         image, _ = cut_field_of_view(rng, image, STEP_MM)
     inside = np.moveaxis(places - low, -1, 0)
     crop = map_coordinates(image, inside, order=1, mode="nearest", prefilter=False)
     labels = map_coordinates(_part(column.labels, low, high, 0), inside, order=0, prefilter=False)
-    return np.asarray(crop, np.float32), np.asarray(labels).round().astype(int)
+    return np.asarray(crop, np.float32), np.asarray(labels).round().astype(int), shown
 
 
 def _part(image: np.ndarray, low: np.ndarray, high: np.ndarray, fill: float) -> np.ndarray:

@@ -1,5 +1,7 @@
 """What scanners, kernels and slice thickness do to an image; drawn anew at every reading."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, uniform_filter1d
 
@@ -9,7 +11,15 @@ AIR_HU = -1000.0
 _FEWEST_SLICES = 2
 
 
-def degrade(rng: np.random.Generator, hu: np.ndarray, step_mm: float) -> np.ndarray:
+@dataclass(frozen=True)
+class Degraded:
+    """An image as a scanner would have made it."""
+
+    hu: np.ndarray  #: (rows, columns) float32
+    clean: np.ndarray  #: the same without noise and streaks
+
+
+def degrade(rng: np.random.Generator, hu: np.ndarray, step_mm: float) -> Degraded:
     """Blur, thick slices, noise, streaks, sharpening and calibration error.
 
     Args:
@@ -18,18 +28,20 @@ def degrade(rng: np.random.Generator, hu: np.ndarray, step_mm: float) -> np.ndar
         step_mm: size of a pixel.
 
     Returns:
-        A new image of the same shape, float32; edges stay where they were.
+        New images of the same shape; edges stay where they were.
     """
-    image = _point_spread(rng, hu.astype(np.float32), step_mm)
-    image = _slices(rng, image, step_mm)
-    image = image + _noise(rng, (hu.shape[0], hu.shape[1]), step_mm)
-    if rng.random() < 0.3:
-        soft = gaussian_filter(image, rng.uniform(0.7, 1.5) / step_mm)
-        image = image + rng.uniform(0.2, 1.2) * (image - soft)
+    clean = _slices(rng, _point_spread(rng, hu.astype(np.float32), step_mm), step_mm)
     if rng.random() < 0.12:
-        image = _coarse_grid(rng, image, step_mm)
-    image = image * rng.normal(1, 0.06) + rng.normal(0, 20)
-    return np.asarray(np.clip(image, -1024, 3071), np.float32)
+        clean = _coarse_grid(rng, clean, step_mm)
+    noise = _noise(rng, (hu.shape[0], hu.shape[1]), step_mm)
+    if rng.random() < 0.3:
+        sigma, amount = rng.uniform(0.7, 1.5) / step_mm, rng.uniform(0.2, 1.2)
+        clean, noise = (
+            part + amount * (part - gaussian_filter(part, sigma)) for part in (clean, noise)
+        )
+    gain, offset = rng.normal(1, 0.06), rng.normal(0, 20)
+    shown, noisy = clean * gain + offset, (clean + noise) * gain + offset
+    return Degraded(*(np.clip(part, -1024, 3071).astype(np.float32) for part in (noisy, shown)))
 
 
 def _point_spread(rng: np.random.Generator, image: np.ndarray, step_mm: float) -> np.ndarray:
