@@ -110,9 +110,8 @@ class Steps:
         except DeliveryRefusedError as error:
             state, reason = JobState.FAILED, str(error)
         self._ledger.set_delivery(job_id, destination, state, attempt, reason)
-        log.info(
-            "delivery", job_id=job_id, destination=destination, state=state.value, reason=reason
-        )
+        tell = log.info if state is JobState.DELIVERED else log.warning
+        tell("delivery", job_id=job_id, destination=destination, state=state.value, reason=reason)
         return pause_s
 
     def settle(self, job_id: str) -> None:
