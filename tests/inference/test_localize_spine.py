@@ -52,14 +52,15 @@ def rod_volume(first: int = 10, last: int = 70) -> CTVolume:
 
 
 def test_the_curve_follows_the_column_in_patient_coordinates() -> None:
-    """Points lie on the rod's axis, from its first to its last slice."""
+    """Points lie on the rod's axis, from 12 mm above its first to 12 mm below its last slice."""
     points = localize_spine(rod_volume(), BRIGHT).curve.points_mm
 
     k = (500 - points[:, 2]) / 3
-    assert np.abs(points[:, 0] - (-80 + 1.5 * (30 + 0.3 * k))).max() < 0.8
-    assert np.abs(points[:, 1] - (20 + 1.5 * 40)).max() < 0.8
-    assert points[0, 2] == pytest.approx(500 - 3 * 10, abs=5)
-    assert points[-1, 2] == pytest.approx(500 - 3 * 70, abs=5)
+    aside = points[:, :2] - np.stack([-80 + 1.5 * (30 + 0.3 * k), 0 * k + 80], 1)
+    assert np.abs(aside).mean() < 0.3
+    assert np.abs(aside).max() < 2.0  # at the drawn-on ends
+    assert points[0, 2] == pytest.approx(500 - 3 * 10 + 12, abs=5)
+    assert points[-1, 2] == pytest.approx(500 - 3 * 70 - 12, abs=5)
 
 
 def test_the_orientation_of_the_voxels_does_not_matter() -> None:
@@ -90,7 +91,7 @@ def test_one_bright_slice_apart_does_not_lengthen_the_column() -> None:
 
     points = localize_spine(CTVolume(hu, volume.affine.copy()), BRIGHT).curve.points_mm
 
-    assert points[0, 2] == pytest.approx(500 - 3 * 40, abs=5)
+    assert points[0, 2] == pytest.approx(500 - 3 * 40 + 12, abs=5)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_the_shipped_model_finds_a_synthetic_spine(shipped: LoadedModel) -> None
 
     assert error.distance_mm < 3.0
     assert error.covered > 0.9
-    assert error.beyond_mm < 15.0
+    assert error.beyond_mm < 25.0
 
 
 def test_the_shipped_model_finds_no_spine_in_air(shipped: LoadedModel) -> None:

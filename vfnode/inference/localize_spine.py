@@ -26,6 +26,7 @@ _STEP_COST = 0.25  #: evidence (logit) that one pixel sideways from slice to sli
 _MOVES = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)])
 _BEGIN = len(_MOVES)  #: in place of a move: the path begins here
 _RADIUS = 3  #: heat-map pixels of the local soft-argmax
+_EXTENSION_MM = 12.0  #: beyond the limits, so that the outermost bodies are whole
 _SMOOTHING_MM = 12.0  #: bends shorter than this are noise of single slices
 
 
@@ -39,7 +40,7 @@ class SpineLocalization:
     curve: SpineCurve
     probability: FloatArray  #: (K,) that a slice holds spine
     slice_centres_mm: FloatArray  #: (K, 3) patient LPS, middle of each slice
-    limits: tuple[int, int]  #: first and last slice of the spine, inclusive
+    limits: tuple[int, int]  #: first and last slice of the spine; the curve reaches 12 mm further
     spread_mm: FloatArray  #: (limits[1] - limits[0] + 1,) in-plane spread of the heat-map
 
 
@@ -67,7 +68,7 @@ def localize_spine(volume: CTVolume, model: LoadedModel, device: str = "cpu") ->
     slices = np.arange(first, last + 1)
     # A heat-map pixel is two input pixels wide and lies on the even ones.
     voxels = np.column_stack([slices, 2 * pixels])
-    points = grid.to_patient(_smooth(voxels, spread, spacing))
+    points = grid.to_patient(_smooth(voxels, spread, spacing, len(logits)))
     middle = [(n - 1) / 2 for n in image.shape[1:]]
     centres = grid.to_patient(np.array([[k, *middle] for k in range(len(probability))]))
     curve = SpineCurve.from_points(points, 1.0)
@@ -162,12 +163,31 @@ def _refine(logits: FloatImage, path: np.ndarray) -> tuple[FloatArray, FloatArra
     return np.array(points), np.array(spreads)
 
 
-def _smooth(voxels: FloatArray, spread: FloatArray, spacing_mm: tuple[float, ...]) -> FloatArray:
-    """Voxels (K, 3) with row and column replaced by smoothing splines over the slices."""
+def _smooth(
+    voxels: FloatArray, spread: FloatArray, spacing_mm: tuple[float, ...], slices: int
+) -> FloatArray:
+    """Smoothing splines through the slices' points, drawn on straight at both ends.
+
+    Args:
+        voxels: (K, 3) slice, row, column.
+        spread: (K,) of the heat-maps; narrow ones count for more.
+        spacing_mm: of the voxels.
+        slices: of the volume; the extension stops there.
+
+    Returns:
+        (K', 3) voxels, K' >= K.
+    """
     z = voxels[:, 0] * spacing_mm[0]
     weight = 1.0 / (0.3 + spread) ** 2
     weight /= weight.mean()
     # With this penalty on the second derivative, bends of period pi * _SMOOTHING_MM are halved.
     lam = (_SMOOTHING_MM / 2) ** 4 / spacing_mm[0]
-    smooth = [make_smoothing_spline(z, voxels[:, axis], weight, lam=lam)(z) for axis in (1, 2)]
-    return np.column_stack([voxels[:, 0], *smooth])
+    more = round(_EXTENSION_MM / spacing_mm[0])
+    wanted = np.arange(max(0, voxels[0, 0] - more), min(slices - 1, voxels[-1, 0] + more) + 1)
+    columns = [wanted]
+    for axis in (1, 2):
+        spline = make_smoothing_spline(z, voxels[:, axis], weight, lam=lam)
+        inside = np.clip(wanted * spacing_mm[0], z[0], z[-1])
+        slope = spline(inside, 1)
+        columns.append(spline(inside) + slope * (wanted * spacing_mm[0] - inside))
+    return np.column_stack(columns)
