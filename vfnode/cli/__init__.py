@@ -12,6 +12,7 @@ from rich.console import Console
 
 from vfnode import __version__
 from vfnode.cli.analyze import analyze
+from vfnode.cli.check import check
 from vfnode.cli.demo import demo
 from vfnode.cli.serve import jobs, retry, send, serve, settings
 from vfnode.cli.train import train
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (analyze, demo, serve, send, jobs, retry, settings):
+for command in (analyze, demo, serve, send, jobs, retry, settings, check):
     app.command()(command)
 app.add_typer(train, name="train")
 

@@ -34,20 +34,30 @@ class SourceInstance:
 
 
 @dataclass(frozen=True)
-class CTSeries:
-    """A volume, the instances that it was read from, and the header for its results."""
+class SeriesSource:
+    """The instances of a series and what its results must carry; known from headers alone."""
 
-    volume: CTVolume
-    instances: tuple[SourceInstance, ...]  #: one a slice, in the order of ``volume``'s k axis
+    instances: tuple[SourceInstance, ...]  #: one a slice; in a CTSeries as ``volume``'s k axis
     header: Dataset  #: cleaned patient, study and equipment attributes (header.py)
     study_instance_uid: str
     series_instance_uid: str
     frame_of_reference_uid: str
 
+
+@dataclass(frozen=True)
+class CTSeries(SeriesSource):
+    """A series that could be read, with its volume."""
+
+    volume: CTVolume
+
     def instance_at(self, point_mm: FloatArray) -> SourceInstance:
         """The slice nearest to a patient point (3,), LPS mm."""
+        return self.instances[self.index_at(point_mm)]
+
+    def index_at(self, point_mm: FloatArray) -> int:
+        """Place in the stack, from 0, of the slice nearest to a patient point (3,), LPS mm."""
         k = round(float(self.volume.to_voxel(np.asarray(point_mm, float))[0]))
-        return self.instances[min(max(k, 0), len(self.instances) - 1)]
+        return min(max(k, 0), len(self.instances) - 1)
 
 
 def read_ct_series(paths: Sequence[Path]) -> tuple[CTSeries, ...]:

@@ -26,7 +26,7 @@ from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.sr_vertebra import concepts_of, presence, vertebra_group
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, reason_concept
-from vfnode.spine.report import FractureReport
+from vfnode.spine.report import FractureReport, Reason
 
 
 def build_fracture_sr(context: ResultContext) -> Comprehensive3DSR:
@@ -100,10 +100,9 @@ def _conclusion(context: ResultContext) -> MeasurementsAndQualitativeEvaluations
             concept("compression_fracture"), presence(report.min_height_ratio, report.limits)
         )
     ]
-    if report.reason is not None:
-        evaluations.append(
-            QualitativeEvaluation(concept("not_graded"), reason_concept(report.reason))
-        )
+    if not report.evaluated:
+        reason = report.reason or Reason.ONLY_CUT_VERTEBRAE
+        evaluations.append(QualitativeEvaluation(concept("not_graded"), reason_concept(reason)))
     evaluations += [
         QualitativeEvaluation(concept("quality"), reason_concept(reason))
         for reason in report.quality

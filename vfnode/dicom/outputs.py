@@ -21,6 +21,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 
 from vfnode.dicom.annotated_sc import build_annotated_sc
+from vfnode.dicom.check_subject import CheckedObject, CTFacts, ResultSet
+from vfnode.dicom.checks import require_sound
 from vfnode.dicom.ct_series import CTSeries
 from vfnode.dicom.drawing import Picture, draw_picture
 from vfnode.dicom.picture_layout import PictureFacts
@@ -79,6 +81,9 @@ def build_and_write(
 
     Returns:
         What was written, result.json last.
+
+    Raises:
+        ResultError: an object fails the semantic check (checks.py); nothing is written.
     """
     used, when = settings or ResultSettings(), created or datetime.now()
     started = time.perf_counter()
@@ -87,7 +92,10 @@ def build_and_write(
     uids: list[tuple[str | None, str | None]] = [(None, None)]
     if series is not None:
         context = ResultContext(analysis, series, used, when)
-        files |= {item.file_name: _encoded(item.build(context, picture)) for item in OUTPUTS}
+        made = {item.file_name: item.build(context, picture) for item in OUTPUTS}
+        objects = tuple(CheckedObject(name, dataset) for name, dataset in made.items())
+        require_sound(ResultSet(objects, CTFacts.from_series(series)))
+        files |= {name: _encoded(dataset) for name, dataset in made.items()}
         uids += [(item.sop_class_uid, context.uid(item.uid_kind)) for item in OUTPUTS]
     report = _with_build_time(analysis.report, time.perf_counter() - started)
     files[RESULT_JSON] = _json(build_result(report, series, used.version))

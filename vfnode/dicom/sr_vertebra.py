@@ -44,7 +44,7 @@ def presence(ratio: float | None, limits: GenantLimits) -> Code:
 def vertebra_group(context: ResultContext, index: int) -> MeasurementsAndQualitativeEvaluations:
     """All that is known of one body; ``index`` counts from the cranial end, from 0."""
     finding = context.analysis.report.vertebrae[index]
-    name = level_name(finding, index)
+    name = tracking_name(context, index)
     wording = texts("sr_texts.json", context.settings.language)
     return MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(uid=context.tracking_uid(name), identifier=name),
@@ -57,6 +57,13 @@ def vertebra_group(context: ResultContext, index: int) -> MeasurementsAndQualita
         qualitative_evaluations=_evaluations(finding),
         source_images=[_source_image(context, finding)],
     )
+
+
+def tracking_name(context: ResultContext, index: int) -> str:
+    """Level of a body, with a number behind it where an earlier body has the same level."""
+    names = [level_name(each, i) for i, each in enumerate(context.analysis.report.vertebrae)]
+    earlier = names[:index].count(names[index])
+    return f"{names[index]} ({earlier + 1})" if earlier else names[index]
 
 
 def _heights(context: ResultContext, finding: VertebraFinding) -> list[Measurement]:

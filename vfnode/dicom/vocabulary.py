@@ -60,3 +60,24 @@ def code_item(code: Code) -> Dataset:
     item.CodingSchemeDesignator = code.scheme_designator
     item.CodeMeaning = code.meaning
     return item
+
+
+@cache
+def code_table() -> dict[tuple[str, str], frozenset[str]]:
+    """Every code that results may hold: (scheme, value) -> its meanings."""
+    table = load_template(CODES_FILE)
+    codes = [concept(name) for name in table["concepts"]]
+    codes += [Code(code["value"], code["scheme"], code["meaning"]) for code in table["structure"]]
+    codes += [Code(level["value"], "SCT", level["meaning"]) for level in table["levels"].values()]
+    codes += [reason_concept(reason) for reason in Reason]
+    meanings: dict[tuple[str, str], set[str]] = {}
+    for code in codes:
+        meanings.setdefault((code.scheme_designator, code.value), set()).add(code.meaning)
+    return {key: frozenset(found) for key, found in meanings.items()}
+
+
+@cache
+def unit_of() -> dict[str, Code]:
+    """Code Value of each measurement -> the unit that it is given in."""
+    units = load_template(CODES_FILE)["units"]
+    return {concept(name).value: concept(unit) for name, unit in units.items()}

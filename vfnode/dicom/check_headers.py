@@ -1,0 +1,171 @@
+"""Rules for every result object: attributes, character set, UIDs, codes, one study."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from vfnode.dicom.check_subject import CheckedObject, ResultSet
+from vfnode.dicom.templates import load_template
+from vfnode.dicom.vocabulary import CODES_FILE, code_table
+
+Findings = Iterator[tuple[str, str]]  #: (name of the object, what is wrong)
+SHARED = (
+    "StudyInstanceUID",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+)
+#: What a UID says; in one set no UID says two of these.
+ROLES = {
+    "SOPInstanceUID": "object",
+    "ReferencedSOPInstanceUID": "object",
+    "SeriesInstanceUID": "series",
+    "StudyInstanceUID": "study",
+    "FrameOfReferenceUID": "frame of reference",
+    "ReferencedFrameOfReferenceUID": "frame of reference",
+    "UID": "tracked item or device",
+}
+
+
+def attributes(results: ResultSet) -> Findings:
+    """Each kind of object has the attributes that viewers and archives rely on."""
+    table = load_template("checks.json")
+    for each in results.objects:
+        kinds = ["every", *(["picture"] * each.is_picture), *(["report"] * each.is_report)]
+        for wanted in (table[kind] for kind in kinds):
+            yield from ((each.name, text) for text in _attributes_of(each.dataset, wanted))
+
+
+def _attributes_of(dataset: Dataset, wanted: dict[str, Any]) -> Iterator[str]:
+    for keyword in wanted["filled"]:
+        if not dataset.get(keyword):
+            yield f"{keyword} is missing or empty"
+    for keyword in wanted["present"]:
+        if keyword not in dataset:
+            yield f"{keyword} is missing"
+    for keyword, value in wanted["fixed"].items():
+        if dataset.get(keyword) != value:
+            yield f"{keyword} is not {value!r}"
+
+
+def texts_decode(results: ResultSet) -> Findings:
+    """No text holds the sign that stands for bytes which could not be decoded."""
+    for each in results.objects:
+        for part in each.datasets:
+            for element in part:
+                if element.VR in ("LO", "LT", "PN", "SH", "ST", "UC", "UT") and "\ufffd" in str(
+                    element.value
+                ):
+                    yield each.name, f"{element.keyword} was not decoded"
+
+
+def valid_uids(results: ResultSet) -> Findings:
+    """Every UID has the form of PS3.5 9.1."""
+    for each in results.objects:
+        for part in each.datasets:
+            for element in part:
+                values = element.value if element.VM > 1 else [element.value]
+                if element.VR == "UI" and not all(UID(value).is_valid for value in values):
+                    yield each.name, f"{element.keyword} is no valid UID"
+
+
+def single_roles(results: ResultSet) -> Findings:
+    """No UID names two different things, and no two objects share one."""
+    roles: dict[str, set[str]] = defaultdict(set)
+    for each in results.objects:
+        for part in each.datasets:
+            for keyword, role in ROLES.items():
+                if keyword in part:
+                    roles[str(part.get(keyword))].add(role)
+    for uid, found in roles.items():
+        if len(found) > 1:
+            yield "the set", f"{uid} names {' and '.join(sorted(found))}"
+    yield from _distinct_objects(results)
+
+
+def _distinct_objects(results: ResultSet) -> Findings:
+    own = [str(each.dataset.get("SOPInstanceUID", "")) for each in results.objects]
+    modalities: dict[str, set[str]] = defaultdict(set)
+    for each, uid in zip(results.objects, own, strict=True):
+        if own.count(uid) > 1 or (results.ct and uid in results.ct.sop_instance_uids):
+            yield each.name, "SOPInstanceUID is that of another object"
+        modalities[str(each.dataset.get("SeriesInstanceUID", ""))].add(
+            str(each.dataset.get("Modality", ""))
+        )
+    for uid, found in modalities.items():
+        if len(found) > 1 or (results.ct and uid in results.ct.series_instance_uids):
+            yield "the set", f"series {uid} holds several modalities"
+
+
+def file_headers(results: ResultSet) -> Findings:
+    """The File Meta Information agrees with the data set and says how it is encoded."""
+    for each in results.objects:
+        meta = each.dataset.file_meta
+        if meta.get("MediaStorageSOPInstanceUID") != each.dataset.get("SOPInstanceUID"):
+            yield each.name, "MediaStorageSOPInstanceUID differs from SOPInstanceUID"
+        if meta.get("MediaStorageSOPClassUID") != each.dataset.get("SOPClassUID"):
+            yield each.name, "MediaStorageSOPClassUID differs from SOPClassUID"
+        if meta.get("TransferSyntaxUID") != ExplicitVRLittleEndian:
+            yield each.name, "TransferSyntaxUID is not Explicit VR Little Endian"
+
+
+def one_study(results: ResultSet) -> Findings:
+    """All objects belong to one patient and one study, which are those of the CT."""
+    for each in results.objects:
+        for keyword in SHARED:
+            if each.dataset.get(keyword) != results.objects[0].dataset.get(keyword):
+                yield each.name, f"{keyword} differs from {results.objects[0].name}"
+        if results.ct and each.dataset.get("StudyInstanceUID") != results.ct.study_instance_uid:
+            yield each.name, "StudyInstanceUID is not that of the CT"
+        if results.ct and str(each.dataset.get("PatientID", "")) != results.ct.patient_id:
+            yield each.name, "PatientID is not that of the CT"
+
+
+def known_codes(results: ResultSet) -> Findings:
+    """Every code stands in our table, with the meaning that it has there."""
+    for each in results.objects:
+        for part in each.datasets:
+            if "CodeValue" in part:
+                yield from ((each.name, text) for text in _code_findings(part))
+
+
+def _code_findings(code: Dataset) -> Iterator[str]:
+    key = (str(code.get("CodingSchemeDesignator", "")), str(code.CodeValue))
+    meanings = code_table().get(key)
+    if meanings is None:
+        yield f"code {key[1]} of {key[0]} is not in {CODES_FILE}"
+    elif str(code.get("CodeMeaning", "")) not in meanings:
+        yield f"code {key[1]} of {key[0]} has another meaning in {CODES_FILE}"
+
+
+def no_identity_in_texts(results: ResultSet) -> Findings:
+    """Texts of ours do not repeat who the patient is."""
+    for each in results.objects:
+        for identity in _identity(each):
+            if any(identity in text for text in _own_texts(each)):
+                yield each.name, "a text repeats the patient's name or identifier"
+                break
+
+
+def _identity(each: CheckedObject) -> list[str]:
+    name = str(each.dataset.get("PatientName", "")).split("^")[0]
+    found = [name, str(each.dataset.get("PatientID", ""))]
+    return [text for text in found if len(text) >= 4]  # noqa: PLR2004 - "1" stands everywhere
+
+
+def _own_texts(each: CheckedObject) -> Iterator[str]:
+    for keyword in ("SeriesDescription", "DerivationDescription"):
+        yield str(each.dataset.get(keyword, ""))
+    for item in each.content:
+        yield str(item.dataset.get("TextValue", ""))

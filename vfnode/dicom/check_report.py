@@ -1,0 +1,243 @@
+"""Rules for reports: what TID 1500 asks and no validator looks at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from vfnode.dicom.check_headers import Findings
+from vfnode.dicom.check_subject import CheckedObject, ResultSet, children, code_of, number
+from vfnode.dicom.vocabulary import concept, unit_of
+
+HEIGHT, MODIFIER, SITE = "121207", "106233006", "363698007"
+TRACKING = {"112039": "Tracking Identifier", "112040": "Tracking Unique Identifier"}
+ALGORITHM = {"111001": "Algorithm Name", "111003": "Algorithm Version"}
+ROOT = {
+    "121049": "Language of Content Item and Descendants",
+    "121012": "Device Observer UID",
+    "121058": "Procedure reported",
+}
+COLUMNS = ("anterior", "middle", "posterior")
+#: A height and its two points are rounded apart, to 1 um and to single precision.
+LENGTH_MM = 0.005
+RATIO = 2e-4
+#: Drawn points are rounded to a tenth of a pixel of the picture.
+DRAWN_MM = 0.3
+
+
+def template(results: ResultSet) -> Findings:
+    """The root is an Imaging Measurement Report of TID 1500 with its required context."""
+    for each in results.reports:
+        identified = each.dataset.get("ContentTemplateSequence") or [Dataset()]
+        if identified[0].get("TemplateIdentifier") != "1500":
+            yield each.name, "ContentTemplateSequence does not name TID 1500"
+        if code_of(each.dataset, "ConceptNameCodeSequence") != "126000":
+            yield each.name, "the title is not Imaging Measurement Report"
+        for code, name in ROOT.items():
+            if not children(each.dataset, code):
+                yield each.name, f"{name} is missing"
+
+
+def tracking(results: ResultSet) -> Findings:
+    """Each group can be found again: it has an identifier and a UID of its own."""
+    for each in results.reports:
+        for code, name in TRACKING.items():
+            found = [children(group, code) for group in each.groups]
+            if not all(found):
+                yield each.name, f"a group has no {name}"
+            values = [items[0].get("UID") or items[0].get("TextValue") for items in found if items]
+            if len(set(values)) < len(values):
+                yield each.name, f"two groups share a {name}"
+
+
+def algorithm(results: ResultSet) -> Findings:
+    """Each group names the algorithm and its version; the first one its parameters."""
+    for each in results.reports:
+        for code, name in ALGORITHM.items():
+            if not all(children(group, code) for group in each.groups):
+                yield each.name, f"a group has no {name}"
+        if not each.groups or not children(each.groups[0], "111002"):
+            yield each.name, "Algorithm Parameters are missing"
+
+
+def units(results: ResultSet) -> Findings:
+    """Each measurement has the unit, in UCUM, that the code table gives it."""
+    for each in results.reports:
+        for item in each.content:
+            if item.dataset.get("ValueType") != "NUM":
+                continue
+            values = item.dataset.get("MeasuredValueSequence") or [Dataset()]
+            given = (values[0].get("MeasurementUnitsCodeSequence") or [Dataset()])[0]
+            unit = unit_of().get(item.concept)
+            said = (given.get("CodingSchemeDesignator"), given.get("CodeValue"))
+            if unit is None or said != (unit.scheme_designator, unit.value):
+                yield each.name, f"measurement {item.concept} has the unit {said[1]}"
+
+
+def frames_of_reference(results: ResultSet) -> Findings:
+    """Coordinates in the patient lie in the frame of reference of the CT."""
+    for each in results.reports:
+        found = {
+            str(item.dataset.get("ReferencedFrameOfReferenceUID", ""))
+            for item in each.content
+            if item.dataset.get("ValueType") == "SCOORD3D"
+        }
+        if len(found) > 1:
+            yield each.name, "coordinates lie in several frames of reference"
+        if results.ct and not found <= results.ct.frame_of_reference_uids:
+            yield each.name, "coordinates lie in a frame of reference that the CT has not"
+
+
+def heights(results: ResultSet) -> Findings:
+    """A vertebra has three heights at its own site, each as long as its line."""
+    for each in results.reports:
+        for group in each.groups[1:]:
+            yield from ((each.name, text) for text in _height_findings(group, _spacing(results)))
+
+
+def _height_findings(group: Dataset, pixel_mm: dict[str, float]) -> Iterator[str]:
+    measured = children(group, HEIGHT)
+    sites = [children(item, SITE) for item in measured]
+    modifiers = [
+        code_of(child, "ConceptCodeSequence")
+        for found in sites
+        for child in (children(found[0], MODIFIER) if found else [])
+    ]
+    if modifiers != [concept(column).value for column in COLUMNS]:
+        yield "a vertebra has not the three heights anterior, middle, posterior"
+    own = [code_of(item, "ConceptCodeSequence") for item in children(group, SITE)]
+    if any(code_of(item, "ConceptCodeSequence") not in own for found in sites for item in found):
+        yield "a height has another site than its vertebra"
+    for item in measured:
+        length, tolerance = _drawn_length(item, pixel_mm)
+        if not abs(length - number(item)) <= tolerance:
+            yield f"a height of {number(item)} mm lies along a line of {length:.3f} mm"
+
+
+def _drawn_length(height: Dataset, pixel_mm: dict[str, float]) -> tuple[float, float]:
+    """Length of a height's line and how exactly it is known, mm; NaN without a line."""
+    for child in height.get("ContentSequence") or []:
+        points = np.array(child.get("GraphicData") or [], float)
+        if child.get("ValueType") == "SCOORD3D" and points.size == 6:  # noqa: PLR2004 - two points
+            return float(np.linalg.norm(points[:3] - points[3:])), LENGTH_MM
+        if child.get("ValueType") == "SCOORD" and points.size == 4:  # noqa: PLR2004 - two points
+            image = child.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+            spacing = pixel_mm.get(str(image), float("nan"))
+            return float(np.linalg.norm(points[:2] - points[2:])) * spacing, DRAWN_MM
+    return float("nan"), 0.0
+
+
+def _spacing(results: ResultSet) -> dict[str, float]:
+    """Size of a pixel of each picture, mm."""
+    return {
+        str(each.dataset.SOPInstanceUID): float(each.dataset.PixelSpacing[0])
+        for each in results.pictures
+        if "PixelSpacing" in each.dataset
+    }
+
+
+def ratios(results: ResultSet) -> Findings:
+    """G and the posterior loss follow from the three heights beside them."""
+    for each in results.reports:
+        for group in each.groups[1:]:
+            measured = [number(item) for item in children(group, HEIGHT)]
+            if len(measured) != len(COLUMNS) or min(measured) <= 0:
+                continue  # the rule on heights tells
+            expected = {
+                "height_ratio": min(measured) / max(measured),
+                "height_loss_posterior": 1 - min(measured[:2]) / measured[2],
+            }
+            for name, value in expected.items():
+                for item in children(group, concept(name).value):
+                    if not abs(number(item) - value) <= RATIO:
+                        yield each.name, f"{concept(name).meaning}: {number(item)} is wrong"
+
+
+def grades(results: ResultSet) -> Findings:
+    """The standard severity says what the Genant grade says; an ungraded body says why."""
+    pairs = {
+        (concept(f"genant_{grade}").value, concept(f"severity_{grade}").value)
+        for grade in ("normal", "mild", "moderate", "severe")
+    }
+    for each in results.reports:
+        for group in each.groups[1:]:
+            said = tuple(_answer(group, name) for name in ("genant_grade", "severity"))
+            if said == ("", ""):
+                if not _answer(group, "not_graded"):
+                    yield each.name, "a vertebra has neither a grade nor a reason"
+            elif said not in pairs:
+                yield each.name, f"Genant grade {said[0]} and severity {said[1]} disagree"
+
+
+def conclusion(results: ResultSet) -> Findings:
+    """The study's answer follows from its vertebrae; without any it has a coded reason."""
+    for each in results.reports:
+        if not each.groups:
+            yield each.name, "there is no conclusion"
+            continue
+        own, *bodies = each.groups
+        answers = [_answer(body, "compression_fracture") for body in bodies]
+        graded = [body for body in bodies if _answer(body, "genant_grade")]
+        if _answer(own, "compression_fracture") != _expected_answer(answers, bool(graded)):
+            yield each.name, "the conclusion does not follow from the vertebrae"
+        counted = [number(item) for item in children(own, concept("vertebrae_graded").value)]
+        if counted != [len(graded)]:
+            yield each.name, "the number of graded vertebrae is wrong"
+        if not graded and not _answer(own, "not_graded"):
+            yield each.name, "nothing was graded and no reason is given"
+        yield from ((each.name, text) for text in _smallest_findings(own, graded))
+
+
+def _expected_answer(answers: list[str], graded: bool) -> str:
+    present = concept("present").value
+    name = "present" if present in answers else ("absent" if graded else "undetermined")
+    return str(concept(name).value)
+
+
+def _smallest_findings(own: Dataset, graded: list[Dataset]) -> Iterator[str]:
+    name = concept("height_ratio").value
+    found = [number(item) for group in graded for item in children(group, name)]
+    told = [number(item) for item in children(own, concept("min_height_ratio").value)]
+    if told != ([min(found)] if found else []):
+        yield "the smallest height ratio is not that of a vertebra"
+
+
+def _answer(group: Dataset, name: str) -> str:
+    found = children(group, concept(name).value)
+    return code_of(found[0], "ConceptCodeSequence") if found else ""
+
+
+def evidence(results: ResultSet) -> Findings:
+    """What the content points to is listed as evidence, and the evidence exists."""
+    for each in results.objects:
+        if not (each.is_report or each.is_key_object_selection):
+            continue
+        listed = _listed(each)
+        for uid, _ in Counter(_pointed_to(each)).items():
+            if uid not in listed:
+                yield each.name, f"{uid} is referenced and not in the evidence"
+        if not listed:
+            yield each.name, "there is no evidence"
+        made = {str(other.dataset.get("SOPInstanceUID", "")) for other in results.objects}
+        if results.ct and not listed <= results.ct.sop_instance_uids | made:
+            yield each.name, "evidence names an object that is not there"
+        if results.ct and each.is_report and not results.ct.sop_instance_uids <= listed:
+            yield each.name, "evidence leaves out slices of the CT"
+
+
+def _pointed_to(each: CheckedObject) -> Iterator[str]:
+    for item in each.content:
+        for reference in item.dataset.get("ReferencedSOPSequence") or []:
+            yield str(reference.get("ReferencedSOPInstanceUID", ""))
+
+
+def _listed(each: CheckedObject) -> set[str]:
+    return {
+        str(reference.get("ReferencedSOPInstanceUID", ""))
+        for study in each.dataset.get("CurrentRequestedProcedureEvidenceSequence") or []
+        for series in study.get("ReferencedSeriesSequence") or []
+        for reference in series.get("ReferencedSOPSequence") or []
+    }
