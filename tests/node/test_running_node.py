@@ -1,5 +1,6 @@
 """A whole node in this process, with a fake compute child and a storage SCP as PACS."""
 
+import sqlite3
 from contextlib import contextmanager
 
 import pytest
@@ -195,6 +196,23 @@ def test_a_restarted_node_looks_at_its_inbox_and_begins_nothing_twice(
     assert job.state is JobState.DELIVERED
     assert len(list_jobs(settings)) == 1
     assert len(peer.requests) == 2
+
+
+def test_a_series_that_takes_the_node_down_time_and_again_fails(tmp_path, control, images):
+    """Its workflow is recovered no more, which a person has to see."""
+    (control / "hold-compute").touch()
+    settings = node_settings(tmp_path, free_port())
+    with node(settings, control):
+        send(settings, images)
+        wait_until(lambda: [j.stage for j in list_jobs(settings)] == ["compute"], "compute")
+    with sqlite3.connect(settings.node.spool / "vfnode.sqlite") as database:
+        database.execute("UPDATE workflow_status SET recovery_attempts = 1000")
+
+    with node(settings, control):
+        job = finished(settings, images)
+
+    assert job.state is JobState.FAILED
+    assert "the node died 20 times" in job.reason
 
 
 def test_late_slices_make_another_job(tmp_path, control, images, peer):

@@ -73,6 +73,7 @@ def running(settings: Settings, program: ChildProgram) -> Iterator[None]:
         workflows.start()
         duties = Duties(
             sweep=lambda: completeness.settle(workflows.submit),
+            watch=workflows.report_given_up,
             purge=lambda: purge(parts, completeness),
             heartbeat=lambda: systemd.notify("WATCHDOG=1"),
         )

@@ -1,4 +1,4 @@
-"""What happens by the clock: the quiet-time sweep, retention, the sign of life to systemd."""
+"""What happens by the clock: quiet-time sweep, watch, retention, sign of life to systemd."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 SWEEPS_PER_QUIET_TIME = 4  #: so a series waits at most a quarter longer than it must
 LONGEST_SWEEP_S = 1.0
+WATCH_S = 10.0
 RETENTION_S = 3600.0
 
 
@@ -18,6 +19,7 @@ class Duties:
     """What the clock calls; each may raise, which is logged, and is called again."""
 
     sweep: Callable[[], None]
+    watch: Callable[[], None]
     purge: Callable[[], None]
     heartbeat: Callable[[], None]
 
@@ -27,6 +29,7 @@ def start_clock(duties: Duties, quiet_s: float) -> BackgroundScheduler:
     clock = BackgroundScheduler(timezone="UTC")
     every = {
         duties.sweep: min(LONGEST_SWEEP_S, quiet_s / SWEEPS_PER_QUIET_TIME),
+        duties.watch: WATCH_S,
         duties.purge: RETENTION_S,
     }
     watchdog_s = watchdog_interval_s()

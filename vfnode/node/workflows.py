@@ -15,6 +15,7 @@ import structlog
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, error
 
 from vfnode.node.instance_header import SeriesKey
+from vfnode.node.job import FINAL
 from vfnode.node.settings import Settings
 from vfnode.node.spool import job_folder, write_json
 from vfnode.node.steps import Parts, Steps
@@ -23,6 +24,8 @@ ANALYSE, DELIVER = "analyse_series", "deliver_results"
 ANALYSIS_QUEUE, DELIVERY_QUEUE = "analysis", "delivery"
 DELIVERIES_AT_ONCE = 4
 QUEUE_POLL_S = 0.5
+RECOVERIES = 20  #: of one workflow; more deaths of the node on one series are no accident
+GIVEN_UP = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"  #: DBOS's name for what it recovers no more
 
 # Fixed, as DBOS would else derive it from the source: a new release would leave the work
 # of the old one lying. Raise it only when a workflow's order of steps changes.
@@ -36,8 +39,9 @@ class Workflows:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._steps = Steps(parts)
         DBOS(config=_config(parts.settings))
-        self._analyse = _register(Steps(parts))
+        self._analyse = _register(self._steps)
 
     def start(self) -> None:
         """Go on with what was begun, and take new work."""
@@ -52,6 +56,14 @@ class Workflows:
     def stop(self, patience_s: int) -> None:
         """Take no more work; what is unfinished then goes on after the next start."""
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience_s)
+
+    def report_given_up(self) -> None:
+        """Fail the jobs that took the node down with them time and again."""
+        for workflow in DBOS.list_workflows(status=GIVEN_UP, load_input=False, load_output=False):
+            job_id, run = workflow.workflow_id.split("/")[:2]
+            for job in self._parts.ledger.jobs(job_id):
+                if job.state not in FINAL and job.run == int(run):
+                    self._steps.fail(job_id, f"the node died {RECOVERIES} times working on it")
 
     def submit(self, key: SeriesKey) -> None:
         """Begin the analysis of a complete series; nothing if it was begun before."""
@@ -84,7 +96,7 @@ def _config(settings: Settings) -> DBOSConfig:
 def _register(steps: Steps) -> Callable[[str, int], None]:
     """Make the two workflows of these steps known to DBOS."""
 
-    @DBOS.workflow(name=DELIVER)
+    @DBOS.workflow(name=DELIVER, max_recovery_attempts=RECOVERIES)
     def deliver(job_id: str, destination: str, run: int, attempt: int) -> None:
         with _failing_visibly(steps, job_id):
             pause_s = DBOS.run_step({"name": "send"}, steps.send, job_id, destination, attempt)
@@ -94,7 +106,7 @@ def _register(steps: Steps) -> Callable[[str, int], None]:
                     DBOS.enqueue_workflow(DELIVERY_QUEUE, deliver, *following)
             DBOS.run_step({"name": "settle"}, steps.settle, job_id)
 
-    @DBOS.workflow(name=ANALYSE)
+    @DBOS.workflow(name=ANALYSE, max_recovery_attempts=RECOVERIES)
     def analyse(job_id: str, run: int) -> None:
         with _failing_visibly(steps, job_id):
             if not DBOS.run_step({"name": "assemble"}, steps.assemble, job_id):
