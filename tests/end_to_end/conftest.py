@@ -37,11 +37,11 @@ def ct(tmp_path) -> list[Path]:
 
 @pytest.fixture
 def make_node(tmp_path):
-    """Make a node for a destination port; it is stopped after the test."""
+    """Make a node with a fake compute child for a destination port; it ends with the test."""
     made: list[Node] = []
 
-    def make(destination_port: int, more: str = "") -> Node:
-        path = write_settings(tmp_path / "node", free_port(), destination_port, more)
+    def make(destination_port: int) -> Node:
+        path = write_settings(tmp_path / "node", free_port(), destination_port)
         control = tmp_path / "control"
         control.mkdir()
         made.append(Node(path, control))
@@ -49,5 +49,13 @@ def make_node(tmp_path):
 
     yield make
     for node in made:
-        if node.process is not None and node.process.poll() is None:
-            node.kill()
+        node.end()
+
+
+@pytest.fixture
+def real_node(orthanc, tmp_path):
+    """``vfnode serve`` with the models that are shipped, delivering to Orthanc."""
+    node = Node(write_settings(tmp_path / "node", free_port(), orthanc.dicom_port))
+    node.start()
+    yield node
+    node.end()

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -141,6 +140,11 @@ class Node:
         self.process.wait()
         wait_until(lambda: not any(alive(pid) for pid in children), "the children end as well")
 
+    def end(self) -> None:
+        """Leave nothing running, whatever the test did."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
     def jobs(self) -> list[Job]:
         return list_jobs(self.settings)
 
@@ -148,7 +152,14 @@ class Node:
         wait_until(lambda: any(job.stage == stage for job in self.jobs()), stage)
 
     def wait_for_state(self, state: str) -> Job:
-        wait_until(lambda: any(job.state.value == state for job in self.jobs()), state)
+        """The job when it stands so; at once a failure of the test if the job fails."""
+
+        def stands() -> bool:
+            states = {job.state.value: job.reason for job in self.jobs()}
+            assert state == "FAILED" or "FAILED" not in states, states
+            return state in states
+
+        wait_until(stands, state)
         return self.jobs()[0]
 
 
@@ -173,7 +184,7 @@ def alive(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-def write_settings(folder: Path, port: int, destination_port: int, more: str = "") -> Path:
+def write_settings(folder: Path, port: int, destination_port: int) -> Path:
     """Settings of a node with a short quiet time and one destination."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "node.toml"
@@ -186,7 +197,7 @@ log_level = "debug"
 [receiving]
 quiet_s = 1.0
 reserve_mb = 0
-{more}
+
 [[destinations]]
 name = "pacs"
 ae_title = "ORTHANC"
@@ -207,57 +218,3 @@ def send(program: str, paths: list[Path], port: int, *options: str) -> None:
         capture_output=True,
         env={**os.environ, "TCP_NODELAY": "1"},
     )
-
-
-class HoldingProxy:
-    """A TCP proxy that can hold back one direction, as a network or a busy PACS does."""
-
-    def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
-        self.requests_flow, self.answers_flow = threading.Event(), threading.Event()
-        self.requests_flow.set()
-        self.answers_flow.set()
-        self._hold_answers_when: Callable[[], bool] = lambda: False
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def hold_answers_when(self, condition: Callable[[], bool]) -> None:
-        """Hold back every answer of the target from when the condition holds."""
-        self._hold_answers_when = condition
-
-    def close(self) -> None:
-        self._listener.close()
-        self.requests_flow.set()
-        self.answers_flow.set()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return  # closed
-            server = socket.create_connection(("127.0.0.1", self._target_port))
-            for pump in (self._pump_requests, self._pump_answers):
-                threading.Thread(target=pump, args=(client, server), daemon=True).start()
-
-    def _pump_requests(self, client: socket.socket, server: socket.socket) -> None:
-        _pump(client, server, self.requests_flow.wait)
-
-    def _pump_answers(self, client: socket.socket, server: socket.socket) -> None:
-        _pump(server, client, self._pass_answer)
-
-    def _pass_answer(self) -> None:
-        if self._hold_answers_when():
-            self.answers_flow.clear()
-        self.answers_flow.wait()
-
-
-def _pump(source: socket.socket, sink: socket.socket, may_pass: Callable[[], object]) -> None:
-    try:
-        while part := source.recv(65536):
-            may_pass()
-            sink.sendall(part)
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        return  # one side is gone; the other learns it by its own socket

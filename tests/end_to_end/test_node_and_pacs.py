@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
+from tests.end_to_end.holding_proxy import HoldingProxy
 from tests.end_to_end.peers import (
-    HoldingProxy,
     alive,
     answers,
     children_of,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.peers import Node, free_port, send, write_settings
+from tests.end_to_end.peers import send
 from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
 from vfnode.node.spool import job_folder
 from vfnode.training.synthetic.chest_ct import synthesize_chest_ct
@@ -19,19 +19,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_a_chest_ct_comes_back_as_the_objects_of_its_result(orthanc, tmp_path):
+def test_a_chest_ct_comes_back_as_the_objects_of_its_result(orthanc, real_node, tmp_path):
     """What Orthanc holds is what stands in the spool, measured on six or more bodies."""
     ct = synthesize_chest_ct(7, spacing_mm=(2.0, 1.0, 1.0), levels=("T5", "T12"))
     facts = CTSeriesFacts(seed="real models", acquired=datetime(2024, 1, 2, 3, 4, 5))
     images = list(write_ct_series(ct.volume, tmp_path / "ct", facts))
-    node = Node(write_settings(tmp_path / "node", free_port(), orthanc.dicom_port))
-    node.start()
 
-    send("dcmsend", images, node.settings.node.port)
-    job = node.wait_for_state("DELIVERED")
-    code = node.stop()
+    send("dcmsend", images, real_node.settings.node.port)
+    job = real_node.wait_for_state("DELIVERED")
+    code = real_node.stop()
 
-    result = json.loads((job_folder(node.settings, job.job_id).results / "result.json").read_text())
+    folder = job_folder(real_node.settings, job.job_id)
+    result = json.loads((folder.results / "result.json").read_text())
     held = {instance["SOPInstanceUID"]: instance for instance in orthanc.instances()}
     assert code == 0
     assert set(held) == {receipt.sop_instance_uid for receipt in job.receipts}
