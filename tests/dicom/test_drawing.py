@@ -33,6 +33,7 @@ from vfnode.dicom.picture_layout import (
 from vfnode.dicom.templates import load_template, templates_dir
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.report import Analysis, Reason
+from vfnode.spine.straighten import SagittalImage
 
 FACTS = PictureFacts("vfnode", "1.2.3", CREATED)
 #: Machado, Oliveira, Fernandes 2009, severity 1.0, on linear RGB.
@@ -122,7 +123,7 @@ def test_the_ct_lies_where_the_geometry_says():
     assert analysis.sagittal is not None
     hu = np.full(analysis.sagittal.hu.shape, -1000, np.float32)
     hu[40, 90] = 3000
-    marked = type(analysis.sagittal)(hu, analysis.sagittal.step_mm, analysis.sagittal.frames.copy())
+    marked = SagittalImage(hu, analysis.sagittal.step_mm)
 
     picture = draw_picture(Analysis(analysis.report, marked), FACTS)
 
@@ -152,9 +153,7 @@ def test_a_whole_spine_gets_coarser_pixels():
     """650 mm of spine still fit on one page."""
     sagittal = make_analysis([]).sagittal
     assert sagittal is not None
-    long = type(sagittal)(
-        np.zeros((650, 160), np.float32), 1.0, np.repeat(sagittal.frames[:1], 650, 0)
-    )
+    long = SagittalImage(np.zeros((650, 160), np.float32), 1.0)
 
     place = place_image(long)
 

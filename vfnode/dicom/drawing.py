@@ -1,4 +1,4 @@
-"""The annotated straightened sagittal: CT in a bone window with the measured bodies on it."""
+"""The pictures: CT in a bone window, straightened or as it stands, with the measured bodies."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ from PIL import Image
 
 from vfnode.dicom import picture_text
 from vfnode.dicom.canvas import Canvas, Colour, Point, colour
-from vfnode.dicom.picture_layout import Geometry, PictureFacts, layout, place_image
-from vfnode.spine.report import Analysis, VertebraFinding
-from vfnode.spine.resample import window
-from vfnode.spine.straighten import StraightenedSagittal
+from vfnode.dicom.picture_layout import (
+    Geometry,
+    PictureFacts,
+    layout,
+    place_image,
+    place_projection,
+)
+from vfnode.dicom.projection import SagittalProjection
+from vfnode.spine.report import Analysis, FractureReport, VertebraFinding
+from vfnode.spine.resample import FloatImage, window
+from vfnode.spine.straighten import SagittalImage
 from vfnode.spine.volume import FloatArray
 
 
@@ -47,6 +54,32 @@ def draw_picture(analysis: Analysis, facts: PictureFacts) -> Picture:
     return Picture(np.asarray(page.finished(), np.uint8), place)
 
 
+def draw_plain(sagittal: SagittalImage, facts: PictureFacts) -> Picture:
+    """The page of :func:`draw_picture` with nothing on the image and nothing measured beside it."""
+    place = place_image(sagittal)
+    page = _blank_page(place)
+    page.paste(_ct_part(sagittal.hu, sagittal.step_mm, place), (place.left_px, place.top_px))
+    picture_text.write_frame(page, place, facts, "plain")
+    return Picture(np.asarray(page.finished(), np.uint8), place)
+
+
+def draw_projection(
+    report: FractureReport, image: SagittalProjection, facts: PictureFacts
+) -> Picture:
+    """The spine as it stands: level names at the right, severities at the left."""
+    place = place_projection(image.hu, image.step_mm)
+    page = _blank_page(place)
+    part = _ct_part(image.hu, image.step_mm, place)
+    corner = np.array([place.left_px, place.top_px], float)
+    bodies = [image.to_image(finding.keypoints_patient_mm) for finding in report.vertebrae]
+    for finding, points in zip(report.vertebrae, bodies, strict=True):
+        _draw_outline(part, place.to_pixels(points) - corner, finding, place.pixel_mm)
+    page.paste(part, (place.left_px, place.top_px))
+    picture_text.write_frame(page, place, facts, "projection")
+    picture_text.write_severities(page, report, place, bodies, facts)
+    return Picture(np.asarray(page.finished(), np.uint8), place)
+
+
 def _blank_page(place: Geometry) -> Canvas:
     """Even size: some encoders and viewers stumble over odd ones."""
     chosen = layout()
@@ -55,21 +88,26 @@ def _blank_page(place: Geometry) -> Canvas:
     return Canvas(width + width % 2, height + height % 2)
 
 
-def _annotated_ct(analysis: Analysis, sagittal: StraightenedSagittal, place: Geometry) -> Canvas:
+def _annotated_ct(analysis: Analysis, sagittal: SagittalImage, place: Geometry) -> Canvas:
     """The CT part alone; what sticks out of it is cut off by its edge."""
-    canvas = Canvas(place.width_px, place.height_px)
-    limits = layout()["window_hu"]
-    grey = np.rint(window(sagittal.hu, limits["low"], limits["high"]) * 255).astype(np.uint8)
-    # Enlarged by a box of corners, not of pixel centres: a viewer's ruler measures true.
-    step = sagittal.step_mm
-    left = (place.first_mm + place.half_step_mm) / step
-    right = left + place.width_px * place.pixel_mm / step
-    box = (left, 0.0, right, place.height_px * place.pixel_mm / step)
-    canvas.paste_grey(Image.fromarray(grey), box)
+    canvas = _ct_part(sagittal.hu, sagittal.step_mm, place)
     corner = np.array([place.left_px, place.top_px], float)
     for finding in analysis.report.vertebrae:
         points = place.to_pixels(finding.keypoints_sagittal_mm) - corner
         _draw_body(canvas, points, finding, place.pixel_mm)
+    return canvas
+
+
+def _ct_part(hu: FloatImage, step: float, place: Geometry) -> Canvas:
+    """An image (N, W) with pixels of ``step`` mm in the bone window, as large as its place."""
+    canvas = Canvas(place.width_px, place.height_px)
+    limits = layout()["window_hu"]
+    grey = np.rint(window(hu, limits["low"], limits["high"]) * 255).astype(np.uint8)
+    # Enlarged by a box of corners, not of pixel centres: a viewer's ruler measures true.
+    left = (place.first_mm + place.half_step_mm) / step
+    right = left + place.width_px * place.pixel_mm / step
+    box = (left, 0.0, right, place.height_px * place.pixel_mm / step)
+    canvas.paste_grey(Image.fromarray(grey), box)
     return canvas
 
 
@@ -79,8 +117,7 @@ def _draw_body(
     """Hexagon and three segments of one body; ``points`` (3, 2, 2) in the canvas's pixels."""
     measures = layout()["segment_mm"]
     ink = grade_colour(finding)
-    hexagon = [*points[:, 0], *points[::-1, 1], points[0, 0]]
-    canvas.line([_point(p) for p in hexagon], (*ink[:3], 140), measures["outline"] / pixel_mm)
+    _draw_outline(canvas, points, finding, pixel_mm)
     abnormal = finding.complete and finding.grade.rank > 0
     width = measures["width_abnormal" if abnormal else "width"] / pixel_mm
     for superior, inferior in points:
@@ -90,6 +127,16 @@ def _draw_body(
         tick = across * measures["tick"] / pixel_mm / 2
         for end in (superior, inferior):
             canvas.line([_point(end - tick), _point(end + tick)], ink, width)
+
+
+def _draw_outline(
+    canvas: Canvas, points: FloatArray, finding: VertebraFinding, pixel_mm: float
+) -> None:
+    """Hexagon of one body; ``points`` (3, 2, 2) in the canvas's pixels."""
+    red, green, blue, _ = grade_colour(finding)
+    hexagon = [*points[:, 0], *points[::-1, 1], points[0, 0]]
+    width = layout()["segment_mm"]["outline"] / pixel_mm
+    canvas.line([_point(p) for p in hexagon], (red, green, blue, 140), width)
 
 
 def grade_colour(finding: VertebraFinding) -> Colour:

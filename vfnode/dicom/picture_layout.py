@@ -10,8 +10,9 @@ import numpy as np
 
 from vfnode.dicom.templates import load_template, texts
 from vfnode.spine.genant import GenantGrade, GenantLimits
-from vfnode.spine.report import FractureReport, VertebraFinding
-from vfnode.spine.straighten import StraightenedSagittal
+from vfnode.spine.report import FractureReport, Reason, VertebraFinding
+from vfnode.spine.resample import FloatImage
+from vfnode.spine.straighten import SagittalImage
 from vfnode.spine.vertebra import VertebralLevel
 from vfnode.spine.volume import FloatArray
 
@@ -26,6 +27,8 @@ class PictureFacts:
     version: str
     created: datetime
     language: str = "en"
+    slices: tuple[str, ...] = ()  #: where each body lies in the CT; empty where nobody knows
+    replaces: datetime | None = None  #: date of the earlier result that this one replaces
 
 
 @dataclass(frozen=True)
@@ -58,29 +61,49 @@ def words(language: str) -> dict[str, Any]:
     return texts("picture_texts.json", language)
 
 
-def place_image(sagittal: StraightenedSagittal | None) -> Geometry:
+def place_image(sagittal: SagittalImage | None) -> Geometry:
     """Pixel size and place of the straightened image; an empty page without one."""
     chosen = layout()
-    bands, columns = chosen["bands_px"], chosen["columns_px"]
-    top = bands["header"] + bands["column_heads"]
     if sagittal is None:
-        width = round(chosen["view_width_mm"] / chosen["pixel_mm"][0])
-        return Geometry(chosen["pixel_mm"][0], columns["image"], top, width, width, 0.0, 0.0)
-    rows, width_columns = sagittal.hu.shape
-    step = sagittal.step_mm
-    room = chosen["max_height_px"] - top - bands["footer"]
-    fitting = (size for size in chosen["pixel_mm"] if rows * step / size <= room)
+        pixel_mm = chosen["pixel_mm"][0]
+        width = round(chosen["view_width_mm"] / pixel_mm)
+        return Geometry(pixel_mm, chosen["columns_px"]["image"], _top_px(), width, width, 0.0, 0.0)
+    rows, columns = sagittal.hu.shape
+    shown_mm = min(chosen["view_width_mm"], columns * sagittal.step_mm)
+    size_mm = (rows * sagittal.step_mm, shown_mm)
+    first_mm = sagittal.curve_x_mm - shown_mm / 2
+    return _place(size_mm, first_mm, sagittal.step_mm / 2, chosen["columns_px"]["image"])
+
+
+def place_projection(hu: FloatImage, step_mm: float) -> Geometry:
+    """Pixel size and place of an image (N, W) that is shown whole, column 0 at 0 mm."""
+    left = layout()["projection"]["columns_px"]["image"]
+    size_mm = (hu.shape[0] * step_mm, hu.shape[1] * step_mm)
+    return _place(size_mm, -step_mm / 2, step_mm / 2, left)
+
+
+def _place(
+    size_mm: tuple[float, float], first_mm: float, half_step_mm: float, left_px: int
+) -> Geometry:
+    """The finest pixels with which an image (height, width) fits the page."""
+    chosen = layout()
+    room = chosen["max_height_px"] - _top_px() - chosen["bands_px"]["footer"]
+    fitting = (size for size in chosen["pixel_mm"] if size_mm[0] / size <= room)
     pixel_mm = next(fitting, chosen["pixel_mm"][-1])
-    shown_mm = min(chosen["view_width_mm"], width_columns * step)
     return Geometry(
         pixel_mm=pixel_mm,
-        left_px=columns["image"],
-        top_px=top,
-        width_px=int(shown_mm / pixel_mm),
-        height_px=int(rows * step / pixel_mm),
-        first_mm=sagittal.curve_x_mm - shown_mm / 2,
-        half_step_mm=step / 2,
+        left_px=left_px,
+        top_px=_top_px(),
+        width_px=int(size_mm[1] / pixel_mm),
+        height_px=int(size_mm[0] / pixel_mm),
+        first_mm=first_mm,
+        half_step_mm=half_step_mm,
     )
+
+
+def _top_px() -> int:
+    bands = layout()["bands_px"]
+    return int(bands["header"] + bands["column_heads"])
 
 
 def spread(centres: FloatArray, gap: float, low: float, high: float) -> FloatArray:
@@ -117,11 +140,16 @@ def ratio_text(ratio: float, limits: GenantLimits) -> str:
     return f"{ratio:.3f}"
 
 
+def reason_text(reason: Reason, language: str) -> str:
+    """Meaning of a reason in a language."""
+    return str(words(language)["reasons"][reason.code])
+
+
 def summary(report: FractureReport, language: str) -> str:
     """One sentence: how many graded bodies reach the moderate limit, and the smallest G."""
     wording = words(language)
     if report.reason is not None:
-        return f"{wording['not_evaluable']}: {report.reason.meaning}"
+        return f"{wording['not_evaluable']}: {reason_text(report.reason, language)}"
     graded = report.evaluated
     if not graded:
         return str(wording["summary_undetermined"])

@@ -21,19 +21,19 @@ from vfnode.inference.bundle import LoadedModel, load_bundle
 from vfnode.inference.detect_vertebrae import detect_vertebrae
 from vfnode.inference.localize_spine import localize_spine
 from vfnode.inference.refine_keypoints import refine_keypoints
-from vfnode.spine.body_frames import body_rotation, rigid_body_frames
+from vfnode.spine.body_aligned import body_aligned_image, body_rotation
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.report import Analysis, FractureReport, ModelUsed, Reason, VertebraFinding
-from vfnode.spine.straighten import StraightenedSagittal, sample_frames, straighten
+from vfnode.spine.straighten import StraightenedSagittal, straighten
 from vfnode.spine.vertebra import Vertebra, VertebralLevel
 from vfnode.spine.volume import CTVolume, FloatArray
 
-PICTURE_STEP_MM = 0.5  #: rows and columns of the sagittal image that people look at
-PICTURE_WIDTH_MM = 150.0
-PICTURE_SLAB_MM = 3.0
 BORDER_MM = 1.0  #: a keypoint this near the border of the volume belongs to a cut body
 MIN_OBJECTNESS = 0.5  #: of the second look: below it the crop shows no body
+OFF_CURVE_MM = 20.0  #: a body's centre lies nearer to the curve than this
+FEWEST_BODIES = 3  #: that say more about the curve than the localiser's ends do
+END_STEP_MM = 12.0  #: half a vertebra: nearer points beside a body would bend the curve
 THICK_SLICE_MM = 3.0
 STAGES = ("localize", "straighten", "detect", "refine", "picture")
 
@@ -85,11 +85,8 @@ class Pipeline:
         except NotEvaluableError as error:
             return Analysis(self._refusal(Reason.from_code(error.code), timing), None)
         with stage("picture"):
-            frames = rigid_body_frames(curve, bodies.keypoints_mm, PICTURE_STEP_MM)
-            sagittal = sample_frames(
-                canonical, frames, PICTURE_STEP_MM, PICTURE_WIDTH_MM, PICTURE_SLAB_MM
-            )
-        findings = self._findings(canonical, bodies, sagittal)
+            sagittal, drawn = body_aligned_image(canonical, curve, bodies.keypoints_mm)
+        findings = self._findings(canonical, bodies, drawn)
         report = FractureReport(
             models=self._models,
             spine=curve,
@@ -108,7 +105,7 @@ class Pipeline:
             sagittal = straighten(volume, curve)
         with stage("detect"):
             found = self._detect(sagittal)
-        curve = curve_through(curve, sagittal.to_patient(_centres(found)))
+        curve = curve_through(curve, _in_patient(sagittal, found))
         with stage("straighten"):
             sagittal = straighten(volume, curve)
         with stage("detect"):
@@ -117,10 +114,14 @@ class Pipeline:
             bodies = self._refine(volume, sagittal, found)
         if len(bodies.keypoints_mm) == 0:
             raise NotEvaluableError(Reason.NO_VERTEBRA.code, "the second look kept no body")
-        return bodies, curve_through(curve, bodies.keypoints_mm.mean((1, 2)))
+        return bodies, curve_through(curve, bodies.keypoints_mm)
 
     def _detect(self, sagittal: StraightenedSagittal) -> tuple[Vertebra, ...]:
-        found = detect_vertebrae(sagittal, self.vertebrae_model, self.device)
+        found = tuple(
+            vertebra
+            for vertebra in detect_vertebrae(sagittal, self.vertebrae_model, self.device)
+            if abs(vertebra.centre[0] - sagittal.curve_x_mm) <= OFF_CURVE_MM
+        )
         if not found:
             raise NotEvaluableError(Reason.NO_VERTEBRA.code, "the detector found no body")
         return found
@@ -128,7 +129,7 @@ class Pipeline:
     def _refine(
         self, volume: CTVolume, sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]
     ) -> _Bodies:
-        first = sagittal.to_patient(np.array([vertebra.keypoints for vertebra in found]))
+        first = _in_patient(sagittal, found)
         left = np.array([body_rotation(points)[:, 1] for points in first])
         points, spread_mm, objectness = refine_keypoints(
             volume, first, left, self.keypoints_model, self.device
@@ -137,10 +138,9 @@ class Pipeline:
         return _Bodies(points, score, spread_mm).keep(objectness >= MIN_OBJECTNESS)
 
     def _findings(
-        self, volume: CTVolume, bodies: _Bodies, sagittal: StraightenedSagittal
+        self, volume: CTVolume, bodies: _Bodies, drawn: FloatArray
     ) -> tuple[VertebraFinding, ...]:
         complete = _inside(volume, bodies.keypoints_mm)
-        drawn = sagittal.to_sagittal(bodies.keypoints_mm)
         return tuple(
             VertebraFinding(
                 level=VertebralLevel("unknown"),
@@ -189,32 +189,47 @@ def load_pipeline(
     return Pipeline(spine, vertebrae, keypoints, device, limits or GenantLimits())
 
 
-def curve_through(curve: SpineCurve, centres_mm: FloatArray) -> SpineCurve:
-    """Pull a curve through body centres (n, 3), LPS mm, cranial to caudal.
+def curve_through(curve: SpineCurve, keypoints_mm: FloatArray) -> SpineCurve:
+    """Pull a curve through measured bodies (n, 3, 2, 3), LPS mm, cranial to caudal.
 
-    The ends beyond the outermost centres keep their course, shifted to join on.
+    Through their centres where there are three or more, else through the middles of their
+    endplates. Beyond the outermost bodies the curve keeps its course, shifted to join on;
+    by fewer than three bodies it goes straight on, as in a small crop nothing else is known.
     """
-    if len(centres_mm) < 3:  # noqa: PLR2004 - two bodies say little about a curve
+    if len(keypoints_mm) == 0:
         return curve
-    points, caudal = curve.points_mm, curve.tangents()
-    gap = 12.0  # mm; half a vertebra: nearer points would bend the spline
-    above = points[np.sum((centres_mm[0] - points) * caudal, 1) > gap]
-    below = points[np.sum((points - centres_mm[-1]) * caudal, 1) > gap]
-    every = max(1, round(gap / curve.step_mm))
-    parts = [
-        _joined(above[::-1][::every], curve, centres_mm[0])[::-1],
-        centres_mm,
-        _joined(below[::every], curve, centres_mm[-1]),
-    ]
+    few = len(keypoints_mm) < FEWEST_BODIES
+    middles = keypoints_mm.mean(1).reshape(-1, 3)  # superior, inferior, superior, ...
+    nodes = middles if few else keypoints_mm.mean((1, 2))
+    above, below = _ends(curve, nodes)
+    if few:
+        above, below = _straight_on(nodes[::-1], len(above)), _straight_on(nodes, len(below))
+    parts = [above[::-1], nodes, below]
     return SpineCurve.from_points(np.concatenate(parts), curve.step_mm)
 
 
-def _joined(end: FloatArray, curve: SpineCurve, centre: FloatArray) -> FloatArray:
-    """Shift the points of one end, nearest first, by the offset of ``centre`` to the curve."""
-    nearest = curve.points_mm[np.linalg.norm(curve.points_mm - centre, axis=1).argmin()]
+def _ends(curve: SpineCurve, nodes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Points of the curve above and below the nodes, every ``END_STEP_MM``, nearest first."""
+    points, caudal = curve.points_mm, curve.tangents()
+    above = points[np.sum((nodes[0] - points) * caudal, 1) > END_STEP_MM][::-1]
+    below = points[np.sum((points - nodes[-1]) * caudal, 1) > END_STEP_MM]
+    every = max(1, round(END_STEP_MM / curve.step_mm))
+    return (_joined(above[::every], curve, nodes[0]), _joined(below[::every], curve, nodes[-1]))
+
+
+def _joined(end: FloatArray, curve: SpineCurve, node: FloatArray) -> FloatArray:
+    """Shift the points of one end, nearest first, by the offset of ``node`` to the curve."""
+    nearest = curve.points_mm[np.linalg.norm(curve.points_mm - node, axis=1).argmin()]
     fading = np.clip(1.0 - np.arange(len(end)) / 4.0, 0.0, 1.0)[:, None]
-    shifted: FloatArray = end + fading * (centre - nearest)
+    shifted: FloatArray = end + fading * (node - nearest)
     return shifted
+
+
+def _straight_on(nodes: FloatArray, count: int) -> FloatArray:
+    """``count`` points beyond the last node, along the last two."""
+    direction = (nodes[-1] - nodes[-2]) / np.linalg.norm(nodes[-1] - nodes[-2])
+    beyond: FloatArray = nodes[-1] + END_STEP_MM * np.arange(1, count + 1)[:, None] * direction
+    return beyond
 
 
 def _inside(volume: CTVolume, keypoints_mm: FloatArray) -> np.ndarray:
@@ -237,8 +252,9 @@ def _quality(volume: CTVolume, findings: tuple[VertebraFinding, ...]) -> tuple[R
     return tuple(reason for reason, holds in facts.items() if holds)
 
 
-def _centres(found: tuple[Vertebra, ...]) -> FloatArray:
-    return np.array([vertebra.centre for vertebra in found])
+def _in_patient(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> FloatArray:
+    """Keypoints (n, 3, 2, 3) in LPS mm."""
+    return sagittal.to_patient(np.array([vertebra.keypoints for vertebra in found]))
 
 
 def _stages(timing: dict[str, float], on_stage: OnStage) -> Stages:

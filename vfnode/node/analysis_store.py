@@ -9,7 +9,7 @@ import numpy as np
 
 from vfnode.node.spool import write_json
 from vfnode.spine.report import Analysis, FractureReport
-from vfnode.spine.straighten import StraightenedSagittal
+from vfnode.spine.straighten import SagittalImage
 
 REPORT_NAME = "report.json"
 SAGITTAL_NAME = "sagittal.npz"
@@ -23,7 +23,7 @@ def save_analysis(analysis: Analysis, folder: Path) -> None:
         image.unlink(missing_ok=True)
     else:
         sagittal = analysis.sagittal
-        np.savez(image, hu=sagittal.hu, step_mm=sagittal.step_mm, frames=sagittal.frames)
+        np.savez(image, hu=sagittal.hu, step_mm=sagittal.step_mm)
     write_json(folder / REPORT_NAME, analysis.report.to_dict())
 
 
@@ -34,7 +34,5 @@ def load_analysis(folder: Path) -> Analysis:
     if not image.exists():
         return Analysis(report, None)
     with np.load(image) as stored:
-        sagittal = StraightenedSagittal(
-            hu=stored["hu"], step_mm=float(stored["step_mm"]), frames=stored["frames"]
-        )
+        sagittal = SagittalImage(stored["hu"], float(stored["step_mm"]))
     return Analysis(report, sagittal)

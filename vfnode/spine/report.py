@@ -18,7 +18,7 @@ from vfnode.spine.genant import (
     height_loss_posterior,
     height_ratio,
 )
-from vfnode.spine.straighten import StraightenedSagittal
+from vfnode.spine.straighten import SagittalImage
 from vfnode.spine.vertebra import COLUMNS, ENDS, VertebralLevel, heights_mm
 from vfnode.spine.volume import FloatArray
 
@@ -33,6 +33,7 @@ class Reason(Enum):
     GEOMETRY_REFUSED = ("geometry-refused", "The slices do not form one regular volume")
     NOT_CT = ("not-ct", "The images are not original CT images")
     ONLY_CUT_VERTEBRAE = ("only-cut-vertebrae", "Every vertebral body is cut by the border")
+    COMPUTE_FAILED = ("compute-failed", "The computation failed; a person has been asked to look")
     CUT_VERTEBRA = ("cut-vertebra", "A vertebral body is cut by the border and is not graded")
     LEVEL_UNKNOWN = ("level-unknown", "Vertebral levels are not named; bodies are numbered")
     THICK_SLICES = ("thick-slices", "Slices thicker than 3 mm: heights are less certain")
@@ -225,7 +226,7 @@ class Analysis:
     """A report and the image that it is drawn on; no image where no spine was found."""
 
     report: FractureReport
-    sagittal: StraightenedSagittal | None
+    sagittal: SagittalImage | None
 
     def with_timing(self, stage: str, seconds: float) -> Analysis:
         """The same analysis with the wall time of one more stage."""

@@ -13,28 +13,39 @@ from vfnode.spine.volume import CTVolume, FloatArray
 
 
 @dataclass(frozen=True)
-class StraightenedSagittal:
-    """The sagittal surface that contains the spine, unrolled.
+class SagittalImage:
+    """A sagittal image of the spine with square pixels.
 
-    Row i lies at arc length ``i * step_mm`` from the cranial end, column j at ``j * step_mm``
-    from the anterior edge; pixel centres are at whole indices, and the curve runs at
-    ``curve_x_mm``. Sagittal points are (x, z) in mm, x towards posterior, z caudal.
+    Column j lies ``j * step_mm`` from the anterior edge, row i ``i * step_mm`` from the cranial
+    one; pixel centres are at whole indices, and the spine runs at ``curve_x_mm``. Sagittal
+    points are (x, z) in mm, x towards posterior, z caudal.
     """
 
     hu: FloatImage  #: (N, W)
     step_mm: float
-    frames: FloatArray  #: (N, 4, 4) columns posterior, left, caudal, origin; to patient LPS mm
 
     def __post_init__(self) -> None:
-        if self.hu.ndim != 2 or self.frames.shape != (len(self.hu), 4, 4) or len(self.hu) < 2:  # noqa: PLR2004
-            raise GeometryError("a straightened image needs one frame a row and two rows")
+        if self.hu.ndim != 2 or len(self.hu) < 2:  # noqa: PLR2004
+            raise GeometryError("a sagittal image has two axes and at least two rows")
         self.hu.setflags(write=False)
-        self.frames.setflags(write=False)
 
     @property
     def curve_x_mm(self) -> float:
-        """The x at which the spine's curve runs, mm."""
+        """The x at which the spine runs, mm."""
         return float((self.hu.shape[1] - 1) / 2 * self.step_mm)
+
+
+@dataclass(frozen=True)
+class StraightenedSagittal(SagittalImage):
+    """The sagittal surface that contains the spine, unrolled: row i is at that arc length."""
+
+    frames: FloatArray  #: (N, 4, 4) columns posterior, left, caudal, origin; to patient LPS mm
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.frames.shape != (len(self.hu), 4, 4):
+            raise GeometryError("a straightened image needs one frame a row")
+        self.frames.setflags(write=False)
 
     def to_patient(self, xz_mm: FloatArray) -> FloatArray:
         """Sagittal points (..., 2) -> patient LPS mm (..., 3); straight on beyond the ends."""
@@ -98,27 +109,35 @@ def straighten(
     width_mm: float = 160.0,
     slab_mm: float = 4.0,
 ) -> StraightenedSagittal:
-    """Unroll the sagittal surface through ``curve``: mean of a slab, ``curve.step_mm`` pixels."""
-    return sample_frames(volume, curve.frames(), curve.step_mm, width_mm, slab_mm)
-
-
-def sample_frames(
-    volume: CTVolume,
-    frames: FloatArray,
-    step_mm: float,
-    width_mm: float,
-    slab_mm: float,
-) -> StraightenedSagittal:
-    """Sample one row a frame (N, 4, 4): ``width_mm`` wide, mean of ``slab_mm`` left to right.
+    """Unroll the sagittal surface through ``curve``: mean of a slab, ``curve.step_mm`` pixels.
 
     Only what is read is sampled: no planes are built that nobody looks at.
     """
-    width = round(width_mm / step_mm)
-    x_mm = (np.arange(width) - (width - 1) / 2) * step_mm
-    layers = np.linspace(-slab_mm / 2, slab_mm / 2, max(1, round(slab_mm) + 1))
+    frames = curve.frames()
+    width = round(width_mm / curve.step_mm)
+    x_mm = (np.arange(width) - (width - 1) / 2) * curve.step_mm
     surface = frames[:, None, :3, 3] + x_mm[None, :, None] * frames[:, None, :3, 0]
-    total = np.zeros((len(frames), width), np.float32)
-    for offset in layers:
-        total += volume.sample(surface + offset * frames[:, None, :3, 1])
-    mean = (total / len(layers)).astype(np.float32)
-    return StraightenedSagittal(mean, step_mm, np.array(frames))
+    left = np.broadcast_to(frames[:, None, :3, 1], surface.shape)
+    hu = slab_mean(volume, surface, left, slab_mm)
+    return StraightenedSagittal(hu, curve.step_mm, frames)
+
+
+def slab_mean(
+    volume: CTVolume, points_mm: FloatArray, left: FloatArray, slab_mm: float
+) -> FloatImage:
+    """Mean HU of a slab around a surface, in layers about 1 mm apart.
+
+    Args:
+        volume: the CT.
+        points_mm: (N, W, 3) the surface's middle, LPS mm.
+        left: (N, W, 3) unit vectors across the slab.
+        slab_mm: its thickness.
+
+    Returns:
+        (N, W) float32.
+    """
+    layers = np.linspace(-slab_mm / 2, slab_mm / 2, max(1, round(slab_mm) + 1))
+    total = np.zeros(points_mm.shape[:2], np.float32)
+    for layer in layers:
+        total += volume.sample(points_mm + layer * left)
+    return np.asarray(total / len(layers), np.float32)
