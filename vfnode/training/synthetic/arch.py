@@ -20,7 +20,7 @@ _SPINOUS_LENGTH_MM = np.array([16, 16, 30, 30, 28, 30, 24, 24, 26, 28, 22.0])
 _SPINOUS_SLOPE_DEG = np.array([15, 25, 32, 38, 52, 60, 35, 20, 10, 6, 8.0])
 _SPINOUS_RADIUS_MM = np.array([3.5, 3.2, 4, 4, 4, 4, 5, 6, 7.5, 8.5, 7.0])
 _TRANSVERSE_LENGTH_MM = np.array([8, 8, 14, 24, 24, 22, 14, 10, 22, 30, 26.0])
-_TRANSVERSE_BACK_MM = np.array([0, 0, 4, 10, 15, 17, 12, 8, 3, 2, 2.0])
+_TRANSVERSE_BACK_MM = np.array([0, 0, 5, 12, 19, 21, 15, 9, 3, 2, 2.0])
 _PEDICLE_RADIUS_MM = np.array([3, 2.6, 3, 3.6, 3, 3.4, 4.4, 4.8, 4.6, 5.4, 7.0])
 _FACET_RADIUS_MM = np.array([4.5, 4.5, 4, 3.6, 3.4, 3.6, 4.4, 5, 6, 7, 7.5])
 

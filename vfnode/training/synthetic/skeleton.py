@@ -57,8 +57,8 @@ def _rib_path(
     vertebra = spine.vertebrae[position]
     half = vertebra.shape.width_mm / 2
     head = vertebra.to_patient(np.array([6.0, side * (half + 1.5), -7.0]))
-    neck = vertebra.to_patient(np.array([18.0, side * (half + 14), -4.0]))
-    tubercle = vertebra.to_patient(np.array([26.0, side * (half + 24), 0.0]))
+    neck = vertebra.to_patient(np.array([24.0, side * (half + 12), -4.0]))
+    tubercle = vertebra.to_patient(np.array([36.0, side * (half + 22), 0.0]))
     reach = np.interp(number, [0, 6, 9, 10, 11], [2.3, 2.35, 2.1, 1.6, 1.0])
     drop = np.interp(number, [0, 3, 8, 11], [1.2, slope, slope * 1.15, slope * 0.9])
     points = [head, neck, tubercle]

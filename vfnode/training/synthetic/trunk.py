@@ -23,8 +23,8 @@ _DEPTH_MM = np.array(
 _BACK_MM = np.array([85, 80, 70, 62, 62, 62, 64, 66, 68, 70, 70, 70, 70, 68, 80, 90, 70, 40.0])
 _CAVITY_AT = np.array([5.2, 6, 7, 9, 11, 13, 15, 17, 19, 21, 23, 26, 30.0])
 _CAVITY_WIDTH_MM = np.array([20, 48, 78, 110, 124, 132, 133, 128, 118, 112, 105, 100, 90.0])
-_CAVITY_DEPTH_MM = np.array([30, 60, 86, 122, 142, 154, 162, 166, 160, 150, 145, 140, 120.0])
-_CAVITY_BACK_MM = np.array([10, 15, 20, 26, 30, 32, 32, 30, 24, 18, 15, 40, 40.0])
+_CAVITY_DEPTH_MM = np.array([30, 65, 95, 134, 155, 167, 174, 174, 162, 150, 145, 140, 120.0])
+_CAVITY_BACK_MM = np.array([10, 20, 29, 38, 43, 45, 44, 38, 26, 18, 15, 40, 40.0])
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ class TrunkLook:
     lung_hu: float
     belly_hu: float  #: between the organs: fat, or soft tissue in the lean
     inflation: float  #: levels by which the lung bases lie lower than T10
+    gutter: float  #: how far the lungs reach behind the bodies, relative to the mean
     mediastinum_mm: float  #: half width
+    recess: float  #: share of that width which the lungs take in front of the bodies
     shadow_hu: float  #: mean density of consolidated lung at the bases
     shadow_levels: float  #: height of the consolidation above the base, in levels
 
@@ -58,7 +60,9 @@ def sample_trunk_look(rng: np.random.Generator) -> TrunkLook:
         lung_hu=float(rng.uniform(-920, -700)),
         belly_hu=float(rng.choice([rng.uniform(-110, -70), rng.uniform(0, 40)], p=[0.7, 0.3])),
         inflation=float(rng.normal(0, 1.0)),
+        gutter=float(np.clip(rng.normal(1.0, 0.15), 0.6, 1.3)),
         mediastinum_mm=float(rng.uniform(20, 40)),
+        recess=float(rng.uniform(0.0, 0.85)),
         shadow_hu=float(rng.uniform(-300, 50)),
         shadow_levels=float(rng.uniform(0.5, 4.0)) if sick else 0.0,
     )
@@ -92,7 +96,7 @@ def shape_trunk(spine: Spine, look: TrunkLook) -> TrunkShape:
 
     back = y + of(_AT, _BACK_MM, 1.0) + look.fat_mm
     front = back - of(_AT, _DEPTH_MM, look.depth) - 2 * look.fat_mm
-    cavity_back = y + of(_CAVITY_AT, _CAVITY_BACK_MM, 1.0)
+    cavity_back = y + of(_CAVITY_AT, _CAVITY_BACK_MM, look.gutter)
     cavity_depth = of(_CAVITY_AT, _CAVITY_DEPTH_MM, look.depth)
     width = of(_CAVITY_AT, _CAVITY_WIDTH_MM, look.width * look.chest)
     half = of(_AT, _HALF_WIDTH_MM, look.width) + look.fat_mm
@@ -159,6 +163,8 @@ def _lung_plane(
     towards = np.clip((y - np.float32(middle)) / np.float32(half), -1, 1)
     narrow = np.clip((apex - z) / 60, 0.4, 1.0)
     wall = look.mediastinum_mm * (1 - 0.45 * towards * towards) * narrow
+    # The recess beside azygos vein and oesophagus, just in front of the column.
+    wall = wall * (1 - look.recess * np.exp(-(((towards - 0.25) / 0.3) ** 2)))
     mediastinum = np.float32(wall) - np.abs(x)
     centre = np.sign(x) * np.float32(0.5 * outline["cavity_width"])
     rho2 = ((x - centre) / 75) ** 2 + ((y - np.float32(middle - 10)) / np.float32(half)) ** 2
