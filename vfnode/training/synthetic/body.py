@@ -168,6 +168,8 @@ def _keypoints(
 
 
 def _osteophytes(rng: np.random.Generator, size: float) -> np.ndarray:
-    """Length at each corner; most columns have few, front corners more often."""
+    """Length at each corner: some large ones, more small lips, front corners more often."""
     present = rng.random((2, 2)) < np.array([[0.22, 0.22], [0.06, 0.06]])
-    return np.asarray(present * rng.uniform(1.0, 6.0, (2, 2)) * size)
+    lips = rng.random((2, 2)) < np.array([[0.3, 0.3], [0.1, 0.1]])
+    large, small = rng.uniform(1.0, 6.0, (2, 2)), rng.uniform(0.8, 2.2, (2, 2))
+    return np.asarray(np.where(present, large, lips * small) * size)

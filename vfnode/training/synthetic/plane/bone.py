@@ -8,7 +8,8 @@ from vfnode.training.synthetic.anatomy import PlacedVertebra
 from vfnode.training.synthetic.plane.canvas import Canvas
 from vfnode.training.synthetic.plane.patient import Patient
 
-_ALONG = np.linspace(0, 1, 29)
+_ALONG = np.unique(np.concatenate([np.linspace(0, 1, 29), [0.02, 0.05, 0.95, 0.98]]))
+_RIM_MM = 2.5  #: a rounded rim reaches so far from the corner
 _UPRIGHT = np.linspace(0, 1, 9)
 
 
@@ -17,17 +18,26 @@ class BodyPatch:
     """Coordinates on a body: f from anterior to posterior, g from superior to inferior."""
 
     placed: PlacedVertebra
+    #: (2,) anterior, posterior: how far the rim is rounded off beside the labelled corner
+    rounding_mm: tuple[float, float] = (0.0, 0.0)
 
     def points(self, f: np.ndarray, g: np.ndarray) -> np.ndarray:
         """(n, 2) mm, column frame; g 0 and 1 lie exactly on the labelled endplates."""
         shape = self.placed.shape
         upper, lower = shape.endplate(0, f), shape.endplate(1, f)
         points = upper + g[:, None] * (lower - upper)
+        points[:, 1] += (1 - 2 * g) * self._rim_drop(f)
         waist = 4 * g * (1 - g)
         front, back = shape.wall_concavity_mm
         points[:, 0] += waist * front * np.clip(1 - f / 0.35, 0, 1)
         points[:, 0] -= waist * back * np.clip(1 - (1 - f) / 0.35, 0, 1)
         return self.placed.to_column(points)
+
+    def _rim_drop(self, f: np.ndarray) -> np.ndarray:
+        """How far the endplate bends inwards at f, mm: only next to the corners."""
+        reach = _RIM_MM / self.depth_mm
+        front, back = (np.clip(1 - near / reach, 0, 1) ** 2 for near in (f, 1 - f))
+        return np.asarray(self.rounding_mm[0] * front + self.rounding_mm[1] * back)
 
     def ring(self, f: tuple[float, float], g: tuple[float, float]) -> np.ndarray:
         """Closed outline of the part between two f and two g."""
@@ -189,7 +199,7 @@ def draw_osteophytes(
     shape = body.placed.shape
     for corner, f in ((0, 0.0), (1, 1.0)):
         for edge, g in ((0, 0.0), (1, 1.0)):
-            length = shape.osteophytes_mm[corner, edge] * min(1.0, patient.osteophyte_share)
+            length = shape.osteophytes_mm[corner, edge] * patient.osteophyte_share
             if length < 0.8:
                 continue
             out = -1.0 if corner == 0 else 1.0

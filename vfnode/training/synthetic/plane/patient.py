@@ -46,7 +46,7 @@ def sample_patient(rng: np.random.Generator, shape: tuple[int, int], step_mm: fl
         fat_hu=float(rng.normal(-95, 12)),
         vessel_hu=float(rng.choice([rng.normal(42, 8), rng.uniform(110, 420)])),
         marrow_texture_hu=float(rng.uniform(8, 60)),
-        osteophyte_share=float(rng.choice([0.1, 0.6, 1.6], p=[0.45, 0.35, 0.2])),
+        osteophyte_share=float(rng.choice([0.1, 0.6, 1.0, 1.4], p=[0.35, 0.25, 0.3, 0.1])),
         bridging=bool(rng.random() < 0.08),
         off_midline_mm=np.abs(rng.normal(0, swing) + 0.8 * swing * wobble(rng, 60, 12)),
         fine=fine + 0.7 * grain(rng, shape, (2.5 / step_mm, 0.6 / step_mm)),

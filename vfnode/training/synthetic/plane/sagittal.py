@@ -24,7 +24,7 @@ from vfnode.training.synthetic.plane.posterior import (
 from vfnode.training.synthetic.plane.sagittal_curve import curve_through
 from vfnode.training.synthetic.plane.tissue import Extent, draw_back, draw_front
 
-GENERATOR_VERSION = "3"
+GENERATOR_VERSION = "4"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _draw(
     canvas: Canvas, rng: np.random.Generator, column: Column, centres: np.ndarray
 ) -> SagittalSample:
     patient = sample_patient(rng, (canvas.hu.shape[0], canvas.hu.shape[1]), canvas.step_mm)
-    bodies = [BodyPatch(vertebra) for vertebra in column.vertebrae]
+    bodies = [BodyPatch(vertebra, _rounding(rng)) for vertebra in column.vertebrae]
     extent = Extent(
         centres[:, 1],
         np.array([body.depth_mm / 2 for body in bodies]),
@@ -109,6 +109,11 @@ def _draw(
         tuple(body.placed.shape.level for body in bodies),
         canvas.step_mm,
     )
+
+
+def _rounding(rng: np.random.Generator) -> tuple[float, float]:
+    """Rims are rounded, more in front; readers mark where the endplate's line would end."""
+    return float(rng.uniform(0, 0.9)), float(rng.uniform(0, 0.5))
 
 
 def _draw_bones(
