@@ -21,6 +21,10 @@ COLUMNS = "| case | bodies | found | extra | centre mm | heights mm (a/m/p) | ra
 
 def row(figures: dict[str, Any]) -> str:
     """One line of the table."""
+    if figures["found"] == 0:
+        return (
+            f"| {figures['case']} | {figures['wanted']} | 0 | {len(figures['extra'])} |" + " |" * 4
+        )
     heights = "/".join(f"{value:.2f}" for value in figures["height_mae_mm"])
     return (
         f"| {figures['case']} | {figures['wanted']} | {figures['found']} "
@@ -31,10 +35,11 @@ def row(figures: dict[str, Any]) -> str:
 
 def total(rows: list[dict[str, Any]]) -> str:
     """All cases together: sums of bodies, means weighted by bodies."""
-    found = np.array([figures["found"] for figures in rows], float)
+    matched = [figures for figures in rows if figures["found"]]
+    found = np.array([figures["found"] for figures in matched], float)
 
     def mean(name: str) -> np.ndarray:
-        return np.average([figures[name] for figures in rows], axis=0, weights=found)
+        return np.average([figures[name] for figures in matched], axis=0, weights=found)
 
     heights = "/".join(f"{value:.2f}" for value in mean("height_mae_mm"))
     wanted = sum(figures["wanted"] for figures in rows)
