@@ -30,13 +30,15 @@ def lidc(tmp_path_factory):
     return out, done
 
 
-def test_a_real_chest_ct_gives_the_four_files(lidc):
+def test_a_real_chest_ct_gives_its_files(lidc):
     """Nothing more, nothing less, nothing half-written beside them."""
     out, _ = lidc
 
     assert sorted(path.name for path in out.iterdir()) == [
+        "projection.sc.dcm",
         "report.sr.dcm",
         "result.json",
+        "sagittal-plain.sc.dcm",
         "sagittal.png",
         "sagittal.sc.dcm",
     ]

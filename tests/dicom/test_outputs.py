@@ -35,7 +35,7 @@ from vfnode.dicom.templates import load_template
 from vfnode.spine.report import FractureReport, Reason
 from vfnode.spine.vertebra import COLUMNS
 
-FILES = {"result.json", "report.sr.dcm", "sagittal.sc.dcm", "sagittal.png"}
+FILES = {"result.json", "sagittal.png", *(output.file_name for output in OUTPUTS)}
 ANALYSES = {
     "positive": make_analysis(quality=(Reason.LEVEL_UNKNOWN, Reason.THICK_SLICES)),
     "negative": make_analysis([NORMAL, NORMAL]),

@@ -13,6 +13,7 @@ from vfnode.dicom.check_subject import CheckedObject, ResultSet
 from vfnode.dicom.templates import load_template
 from vfnode.dicom.vocabulary import CODES_FILE, code_table
 
+TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 Findings = Iterator[tuple[str, str]]  #: (name of the object, what is wrong)
 SHARED = (
     "StudyInstanceUID",
@@ -61,33 +62,26 @@ def _attributes_of(dataset: Dataset, wanted: dict[str, Any]) -> Iterator[str]:
 
 def texts_decode(results: ResultSet) -> Findings:
     """No text holds the sign that stands for bytes which could not be decoded."""
-    for each in results.objects:
-        for part in each.datasets:
-            for element in part:
-                if element.VR in ("LO", "LT", "PN", "SH", "ST", "UC", "UT") and "\ufffd" in str(
-                    element.value
-                ):
-                    yield each.name, f"{element.keyword} was not decoded"
+    for name, element in results.elements:
+        if element.VR in TEXT_VRS and "\ufffd" in str(element.value):
+            yield name, f"{element.keyword} was not decoded"
 
 
 def valid_uids(results: ResultSet) -> Findings:
     """Every UID has the form of PS3.5 9.1."""
-    for each in results.objects:
-        for part in each.datasets:
-            for element in part:
-                values = element.value if element.VM > 1 else [element.value]
-                if element.VR == "UI" and not all(UID(value).is_valid for value in values):
-                    yield each.name, f"{element.keyword} is no valid UID"
+    for name, element in results.elements:
+        if element.VR == "UI":
+            values = element.value if element.VM > 1 else [element.value]
+            if not all(UID(value).is_valid for value in values):
+                yield name, f"{element.keyword} is no valid UID"
 
 
 def single_roles(results: ResultSet) -> Findings:
     """No UID names two different things, and no two objects share one."""
     roles: dict[str, set[str]] = defaultdict(set)
-    for each in results.objects:
-        for part in each.datasets:
-            for keyword, role in ROLES.items():
-                if keyword in part:
-                    roles[str(part.get(keyword))].add(role)
+    for _, element in results.elements:
+        if element.keyword in ROLES:
+            roles[str(element.value)].add(ROLES[element.keyword])
     for uid, found in roles.items():
         if len(found) > 1:
             yield "the set", f"{uid} names {' and '.join(sorted(found))}"
@@ -134,10 +128,9 @@ def one_study(results: ResultSet) -> Findings:
 
 def known_codes(results: ResultSet) -> Findings:
     """Every code stands in our table, with the meaning that it has there."""
-    for each in results.objects:
-        for part in each.datasets:
-            if "CodeValue" in part:
-                yield from ((each.name, text) for text in _code_findings(part))
+    for name, part in results.parts:
+        if "CodeValue" in part:
+            yield from ((name, text) for text in _code_findings(part))
 
 
 def _code_findings(code: Dataset) -> Iterator[str]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pydicom
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
@@ -76,7 +77,7 @@ class Item:
 
 
 class CheckedObject:
-    """One result object; its elements are walked once."""
+    """One result object."""
 
     def __init__(self, name: str, dataset: Dataset) -> None:
         self.name = name
@@ -103,11 +104,6 @@ class CheckedObject:
         return self.kind == str(KeyObjectSelectionDocumentStorage)
 
     @cached_property
-    def datasets(self) -> tuple[Dataset, ...]:
-        """The object and every item of its sequences."""
-        return tuple(_nested(self.dataset))
-
-    @cached_property
     def content(self) -> tuple[Item, ...]:
         """Every content item below the root, in order."""
         return tuple(_content(self.dataset))
@@ -124,6 +120,24 @@ class ResultSet:
 
     objects: tuple[CheckedObject, ...]
     ct: CTFacts | None
+
+    @cached_property
+    def parts(self) -> tuple[tuple[str, Dataset], ...]:
+        """Each object and every item of its sequences, with the object's name.
+
+        An item that several objects share in memory is looked at once.
+        """
+        seen: set[int] = set()
+        return tuple(
+            (each.name, part) for each in self.objects for part in _nested(each.dataset, seen)
+        )
+
+    @cached_property
+    def elements(self) -> tuple[tuple[str, DataElement], ...]:
+        """Every element that is no sequence, with the object's name."""
+        return tuple(
+            (name, element) for name, part in self.parts for element in part if element.VR != "SQ"
+        )
 
     @property
     def reports(self) -> Iterator[CheckedObject]:
@@ -176,12 +190,15 @@ def number(item: Dataset) -> float:
     return float(values[0].get("NumericValue", "nan")) if values else float("nan")
 
 
-def _nested(dataset: Dataset) -> Iterator[Dataset]:
+def _nested(dataset: Dataset, seen: set[int]) -> Iterator[Dataset]:
+    if id(dataset) in seen:
+        return
+    seen.add(id(dataset))
     yield dataset
     for element in dataset:
         if element.VR == "SQ":
             for item in element.value:
-                yield from _nested(item)
+                yield from _nested(item, seen)
 
 
 def _content(parent: Dataset) -> Iterator[Item]:

@@ -11,7 +11,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from vfnode.dicom.geometry import order_slices, stack_affine
-from vfnode.dicom.header import result_header
+from vfnode.dicom.header import LATIN_1, result_header
 from vfnode.dicom.pixels import read_hu
 from vfnode.dicom.selection import group_slices, read_headers
 from vfnode.dicom.slice_header import SliceHeader, sop_class_uid
@@ -28,9 +28,18 @@ class SourceInstance:
 
     sop_class_uid: str
     sop_instance_uid: str
-    position_mm: float  #: of the slice centre along the normal, from the first slice
     path: Path
     frame: int  #: from 0
+    instance_number: int | None  #: as viewers show it
+
+
+@dataclass(frozen=True)
+class SlicePlace:
+    """A slice and where it lies in its stack."""
+
+    instance: SourceInstance
+    number: int  #: from 1
+    count: int
 
 
 @dataclass(frozen=True)
@@ -52,18 +61,23 @@ class CTSeries(SeriesSource):
 
     def instance_at(self, point_mm: FloatArray) -> SourceInstance:
         """The slice nearest to a patient point (3,), LPS mm."""
-        return self.instances[self.index_at(point_mm)]
+        return self.place_of(point_mm).instance
 
-    def index_at(self, point_mm: FloatArray) -> int:
-        """Place in the stack, from 0, of the slice nearest to a patient point (3,), LPS mm."""
+    def place_of(self, point_mm: FloatArray) -> SlicePlace:
+        """The same with its place in the stack."""
         k = round(float(self.volume.to_voxel(np.asarray(point_mm, float))[0]))
-        return min(max(k, 0), len(self.instances) - 1)
+        index = min(max(k, 0), len(self.instances) - 1)
+        return SlicePlace(self.instances[index], index + 1, len(self.instances))
 
 
-def read_ct_series(paths: Sequence[Path]) -> tuple[CTSeries, ...]:
+def read_ct_series(paths: Sequence[Path], fallback_encoding: str = LATIN_1) -> tuple[CTSeries, ...]:
     """Read every original CT series of some files and folders, thinnest slices first.
 
     A series that cannot be evaluated is passed over while another one can.
+
+    Args:
+        fallback_encoding: Python name of the encoding of texts in headers whose declared
+            character set is missing or wrong (header.py).
 
     Raises:
         UnreadableInputError: nothing there, no DICOM, or a damaged file; names it.
@@ -76,7 +90,7 @@ def read_ct_series(paths: Sequence[Path]) -> tuple[CTSeries, ...]:
     refusal: NotEvaluableError | None = None
     for uid, slices in sorted(group_slices(headers).items(), key=lambda item: -len(item[1])):
         try:
-            series.append(_assemble(order_slices(slices)))
+            series.append(_assemble(order_slices(slices), fallback_encoding))
         except NotEvaluableError as error:
             log.info("series %s passed over: %s", uid, error)
             refusal = refusal or error
@@ -85,13 +99,13 @@ def read_ct_series(paths: Sequence[Path]) -> tuple[CTSeries, ...]:
     return tuple(sorted(series, key=lambda found: float(found.volume.spacing_mm[0])))
 
 
-def _assemble(slices: list[SliceHeader]) -> CTSeries:
+def _assemble(slices: list[SliceHeader], fallback_encoding: str) -> CTSeries:
     affine = stack_affine(slices)
     first = slices[0]
-    header = result_header(first)
+    header = result_header(first.dataset, first.series_instance_uid, fallback_encoding)
     return CTSeries(
         volume=CTVolume(read_hu(slices), affine),
-        instances=tuple(_source(item, first) for item in slices),
+        instances=tuple(_source(item) for item in slices),
         header=header,
         study_instance_uid=str(header.StudyInstanceUID),
         series_instance_uid=first.series_instance_uid,
@@ -99,12 +113,12 @@ def _assemble(slices: list[SliceHeader]) -> CTSeries:
     )
 
 
-def _source(item: SliceHeader, first: SliceHeader) -> SourceInstance:
-    along = abs(float((item.position_mm - first.position_mm) @ first.normal))
+def _source(item: SliceHeader) -> SourceInstance:
+    number = item.dataset.get("InstanceNumber")
     return SourceInstance(
         sop_class_uid=sop_class_uid(item.dataset),
         sop_instance_uid=item.sop_instance_uid,
-        position_mm=along,
         path=item.path,
         frame=item.frame,
+        instance_number=int(number) if number else None,
     )

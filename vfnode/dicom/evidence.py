@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.ct_series import CTSeries
+from vfnode.dicom.ct_series import SeriesSource
 from vfnode.dicom.result_settings import ResultContext
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
 
@@ -35,7 +35,7 @@ TYPE_2 = (
 )
 
 
-def identity_source(series: CTSeries) -> Dataset:
+def identity_source(series: SeriesSource) -> Dataset:
     """The cleaned header as highdicom's ``copy_patient_and_study_information`` wants it."""
     source = Dataset()
     source.update(series.header)
@@ -44,7 +44,7 @@ def identity_source(series: CTSeries) -> Dataset:
     return source
 
 
-def evidence(series: CTSeries) -> list[Dataset]:
+def evidence(series: SeriesSource) -> list[Dataset]:
     """One data set for each CT instance, as highdicom's SR classes want them.
 
     Without the patient: their constructors warn about unusual names by quoting them. The
@@ -77,7 +77,7 @@ def stamp(result: SOPClass, context: ResultContext) -> None:
     result.file_meta.ImplementationVersionName = f"VFNODE_{context.settings.version}"[:16]
 
 
-def _reference(series: CTSeries, sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+def _reference(series: SeriesSource, sop_class_uid: str, sop_instance_uid: str) -> Dataset:
     dataset = Dataset()
     dataset.StudyInstanceUID = series.study_instance_uid
     dataset.SeriesInstanceUID = series.series_instance_uid

@@ -21,9 +21,9 @@ from highdicom.sr import (
 from pydicom.sr.codedict import codes
 
 from vfnode.dicom.evidence import evidence, stamp
-from vfnode.dicom.picture_layout import summary
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.sr_vertebra import concepts_of, presence, vertebra_group
+from vfnode.dicom.summary_text import paragraph
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, reason_concept
 from vfnode.spine.report import FractureReport, Reason
@@ -32,7 +32,8 @@ from vfnode.spine.report import FractureReport, Reason
 def build_fracture_sr(context: ResultContext) -> Comprehensive3DSR:
     """One measurement group a vertebra, and one for the study: also a negative is coded.
 
-    Complete, preliminary and unverified: a person has not looked at it.
+    Complete, preliminary and unverified: a person has not looked at it. A later run on the
+    same series names the report that it replaces.
     """
     settings = context.settings
     wording = texts("sr_texts.json", settings.language)
@@ -56,6 +57,8 @@ def build_fracture_sr(context: ResultContext) -> Comprehensive3DSR:
         coding_schemes=[CodingSchemeIdentificationItem(PRIVATE_SCHEME, name=PRODUCT)],
     )
     stamp(document, context)
+    if context.replaces:
+        document.PredecessorDocumentsSequence = [context.replaces.reference()]
     return document
 
 
@@ -153,13 +156,6 @@ def _algorithm(context: ResultContext) -> AlgorithmIdentification:
 
 def _summary_item(context: ResultContext) -> TextContentItem:
     """For viewers that show nothing but text."""
-    report = context.analysis.report
-    wording = texts("sr_texts.json", context.settings.language)
-    sentences = [f"{summary(report, context.settings.language)}."]
-    cut = len(report.vertebrae) - len(report.evaluated)
-    if cut:
-        sentences.append(wording["partial"].format(count=cut))
-    sentences.append(wording["research"])
     return TextContentItem(
-        name=concept("summary"), value=" ".join(sentences), relationship_type="CONTAINS"
+        name=concept("summary"), value=paragraph(context), relationship_type="CONTAINS"
     )

@@ -16,7 +16,6 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.slice_header import SliceHeader
 from vfnode.dicom.uids import derive_uid
 
 log = logging.getLogger(__name__)
@@ -58,6 +57,8 @@ IDENTIFIERS = frozenset({"PatientID", "IssuerOfPatientID", "AccessionNumber", "O
 MULTI_VALUED = frozenset({"SoftwareVersions", "OtherPatientIDs"})
 SEXES = ("M", "F", "O")
 LONGEST = {"LO": 64, "SH": 16, "LT": 10240, "PN": 64, "CS": 16}
+#: Any bytes are text in it.
+LATIN_1 = "latin-1"
 #: Starts a code extension (PS3.5 6.1.2.5).
 ESCAPE = b"\x1b"
 #: pydicom's name for ISO-IR 6, which is what is meant where nothing is declared.
@@ -67,18 +68,20 @@ TEXT_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C}
 NAME_DELIMITERS = {0x5E, 0x3D, 0x5C}
 
 
-def result_header(source: SliceHeader, fallback_encoding: str = "latin-1") -> Dataset:
+def result_header(
+    dataset: Dataset, series_instance_uid: str, fallback_encoding: str = LATIN_1
+) -> Dataset:
     """Cleaned attributes of a slice that its results must carry.
 
     Args:
-        source: any slice of the series.
+        dataset: any slice of the series.
+        series_instance_uid: of the series, also where the slice has lost it.
         fallback_encoding: Python name of the encoding of texts that are neither in the
             declared character set nor in UTF-8.
 
     Returns:
         Data set in ISO_IR 192 with every required attribute, study and series UIDs.
     """
-    dataset = source.dataset
     encodings = _declared_encodings(dataset)
     header = Dataset()
     header.SpecificCharacterSet = "ISO_IR 192"
@@ -92,8 +95,9 @@ def result_header(source: SliceHeader, fallback_encoding: str = "latin-1") -> Da
             changed.append(keyword)
     if changed:
         log.info("attributes of the CT repaired for the results: %s", ", ".join(changed))
-    header.StudyInstanceUID = _study_uid(dataset, source)
-    header.SeriesInstanceUID = source.series_instance_uid
+    own = str(dataset.get("StudyInstanceUID") or "")
+    header.StudyInstanceUID = own or derive_uid("study", series_instance_uid)
+    header.SeriesInstanceUID = series_instance_uid
     return header
 
 
@@ -112,11 +116,6 @@ def clean_value(keyword: str, text: str) -> str:
     if keyword not in IDENTIFIERS:
         cleaned = [_shorten(value, vr) for value in cleaned]
     return "\\".join(value for value in cleaned if value)
-
-
-def _study_uid(dataset: Dataset, source: SliceHeader) -> str:
-    own = str(dataset.get("StudyInstanceUID") or "")
-    return own or derive_uid("study", source.series_instance_uid)
 
 
 def _declared_encodings(dataset: Dataset) -> list[str] | None:

@@ -1,4 +1,4 @@
-"""The objects of a result as a table, built in memory and written all or none.
+"""The objects of a result as a table, built in memory, checked, and written all or none.
 
 A new object is one module with a builder and one line in OUTPUTS.
 """
@@ -18,16 +18,25 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import Dataset
-from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 
-from vfnode.dicom.annotated_sc import build_annotated_sc
+from vfnode.dicom.building import Building
 from vfnode.dicom.check_subject import CheckedObject, CTFacts, ResultSet
 from vfnode.dicom.checks import require_sound
-from vfnode.dicom.ct_series import CTSeries
-from vfnode.dicom.drawing import Picture, draw_picture
+from vfnode.dicom.ct_series import CTSeries, SeriesSource
+from vfnode.dicom.drawing import Picture
 from vfnode.dicom.picture_layout import PictureFacts
+from vfnode.dicom.picture_sc import (
+    build_annotated_sc,
+    build_plain_sc,
+    build_projection_sc,
+    source_items,
+)
+from vfnode.dicom.pictures import Pictures
+from vfnode.dicom.predecessor import PreviousReport
 from vfnode.dicom.result_json import build_result
-from vfnode.dicom.result_settings import PRODUCT, ResultContext, ResultSettings
+from vfnode.dicom.result_settings import PRODUCT, ResultContext, ResultSettings, When
+from vfnode.dicom.summary_text import slice_texts
+from vfnode.errors import ResultError
 from vfnode.spine.report import Analysis, FractureReport
 
 RESULT_JSON = "result.json"
@@ -35,12 +44,21 @@ RESULT_JSON = "result.json"
 
 @dataclass(frozen=True)
 class Output:
-    """A DICOM object of every result."""
+    """An object of a result.
 
+    ``build`` gives a DICOM object, the bytes of a file of another kind, or None where this
+    result has no such object.
+    """
+
+    name: str  #: as settings name it
     file_name: str
-    sop_class_uid: str
-    uid_kind: str  #: its SOP Instance UID is ``context.uid(uid_kind)``
-    build: Callable[[ResultContext, Picture], Dataset]
+    when: When  #: where the site says nothing
+    build: Callable[[Building], Dataset | bytes | None]
+
+    def wanted(self, context: ResultContext) -> bool:
+        """Whether the site wants this object of this result."""
+        when = When(context.settings.objects.get(self.name, self.when))
+        return when is When.ALWAYS or (when is When.POSITIVES and context.is_positive)
 
 
 @dataclass(frozen=True)
@@ -52,56 +70,113 @@ class WrittenOutput:
     sop_instance_uid: str | None
 
 
-def _fracture_sr(context: ResultContext, _picture: Picture) -> Dataset:
+def _fracture_sr(building: Building) -> Dataset:
     # Imported here: highdicom takes 0.7 s, and NIfTI input never needs it.
     from vfnode.dicom.fracture_sr import build_fracture_sr  # noqa: PLC0415
 
-    return build_fracture_sr(context)
+    return build_fracture_sr(building.context)
 
 
 OUTPUTS = (
-    Output("report.sr.dcm", Comprehensive3DSRStorage, "sr", _fracture_sr),
-    Output("sagittal.sc.dcm", SecondaryCaptureImageStorage, "sc", build_annotated_sc),
+    Output("report", "report.sr.dcm", When.ALWAYS, _fracture_sr),
+    Output("picture", "sagittal.sc.dcm", When.ALWAYS, build_annotated_sc),
+    Output("plain_picture", "sagittal-plain.sc.dcm", When.ALWAYS, build_plain_sc),
+    Output("projection", "projection.sc.dcm", When.ALWAYS, build_projection_sc),
 )
 
 
 def build_and_write(
     analysis: Analysis,
-    series: CTSeries | None,
+    series: SeriesSource | None,
     folder: Path,
     settings: ResultSettings | None = None,
     created: datetime | None = None,
+    replaces: Path | None = None,
 ) -> tuple[WrittenOutput, ...]:
     """Build every object of a result and put them into ``folder``, all or none.
 
     Args:
-        series: the CT; None for input without DICOM identity: no DICOM objects then.
+        series: the CT; a SeriesSource where it could not be read as a volume; None for input
+            without DICOM identity: no DICOM objects then.
         folder: made if it is not there; files of an earlier result are replaced.
         created: date of the objects; now where None.
+        replaces: the SR of an earlier run on the same series.
 
     Returns:
         What was written, result.json last.
 
     Raises:
-        ResultError: an object fails the semantic check (checks.py); nothing is written.
+        ResultError: an object fails the semantic check (checks.py), or a setting names no
+            output; nothing is written.
     """
     used, when = settings or ResultSettings(), created or datetime.now()
     started = time.perf_counter()
-    picture = draw_picture(analysis, PictureFacts(PRODUCT, used.version, when, used.language))
-    files = {"sagittal.png": _png(picture)}
-    uids: list[tuple[str | None, str | None]] = [(None, None)]
+    previous = PreviousReport.from_file(replaces) if replaces else None
+    pictures = _pictures(analysis, series, used, when, previous)
+    files, datasets = {"sagittal.png": _png(pictures.annotated)}, {}
     if series is not None:
-        context = ResultContext(analysis, series, used, when)
-        made = {item.file_name: item.build(context, picture) for item in OUTPUTS}
-        objects = tuple(CheckedObject(name, dataset) for name, dataset in made.items())
-        require_sound(ResultSet(objects, CTFacts.from_series(series)))
-        files |= {name: _encoded(dataset) for name, dataset in made.items()}
-        uids += [(item.sop_class_uid, context.uid(item.uid_kind)) for item in OUTPUTS]
+        context = ResultContext(analysis, series, used, when, previous)
+        made = build_objects(Building(context, pictures, source_items(series)))
+        datasets = {name: item for name, item in made.items() if isinstance(item, Dataset)}
+        _require_sound(datasets, series)
+        files |= {
+            name: _encoded(item) if isinstance(item, Dataset) else item
+            for name, item in made.items()
+        }
     report = _with_build_time(analysis.report, time.perf_counter() - started)
     files[RESULT_JSON] = _json(build_result(report, series, used.version))
     write_together(folder, files)
-    named = zip(files, [*uids, (None, None)], strict=True)
-    return tuple(WrittenOutput(folder / name, *pair) for name, pair in named)
+    return tuple(_written(folder / name, datasets.get(name)) for name in files)
+
+
+def build_objects(building: Building) -> dict[str, Dataset | bytes]:
+    """File name -> object, for every output that the site wants of this result.
+
+    Raises:
+        ResultError: a setting names no output.
+    """
+    settings = building.context.settings
+    unknown = sorted(set(settings.objects) - {output.name for output in OUTPUTS})
+    if unknown:
+        raise ResultError(f"no output is called {', '.join(unknown)}")
+    files: dict[str, Dataset | bytes] = {}
+    for output in OUTPUTS:
+        made = output.build(building) if output.wanted(building.context) else None
+        if made is not None:
+            files[output.file_name] = made
+        if isinstance(made, Dataset):
+            building.made[output.name] = made
+    return files
+
+
+def _pictures(
+    analysis: Analysis,
+    series: SeriesSource | None,
+    settings: ResultSettings,
+    created: datetime,
+    previous: PreviousReport | None,
+) -> Pictures:
+    ct = series if isinstance(series, CTSeries) else None
+    facts = PictureFacts(
+        PRODUCT,
+        settings.version,
+        created,
+        settings.language,
+        slices=slice_texts(analysis, ct, settings.language) if ct else (),
+        replaces=previous.created if previous else None,
+    )
+    return Pictures(analysis, facts, ct.volume if ct else None)
+
+
+def _require_sound(datasets: dict[str, Dataset], series: SeriesSource) -> None:
+    objects = tuple(CheckedObject(name, dataset) for name, dataset in datasets.items())
+    require_sound(ResultSet(objects, CTFacts.from_series(series)))
+
+
+def _written(path: Path, dataset: Dataset | None) -> WrittenOutput:
+    if dataset is None:
+        return WrittenOutput(path, None, None)
+    return WrittenOutput(path, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID))
 
 
 def write_together(folder: Path, files: dict[str, bytes]) -> None:

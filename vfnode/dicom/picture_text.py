@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from vfnode.dicom.canvas import Canvas, Point, colour
@@ -11,6 +14,7 @@ from vfnode.dicom.picture_layout import (
     layout,
     level_name,
     ratio_text,
+    reason_text,
     spread,
     summary,
     words,
@@ -26,21 +30,52 @@ BESIDE = np.array([4.0, 0.0])
 
 def write_all(page: Canvas, report: FractureReport, place: Geometry, facts: PictureFacts) -> None:
     """Write everything that is text or belongs to a text."""
-    _write_header(page, report, facts)
-    bottom = place.top_px + place.height_px
+    _write_header(page, summary(report, facts.language), facts)
     if report.vertebrae:
         _write_column_heads(page, place, facts.language)
-        _write_rows(page, report, place, facts.language)
-        _write_legend(page, bottom + 28.0, report, facts.language)
+        bodies = [finding.keypoints_sagittal_mm for finding in report.vertebrae]
+        _write_rows(page, report, place, bodies, facts)
+        _write_legend(page, place, report, facts.language)
     if report.spine is not None:
         _draw_scale(page, place, facts.language)
         _write_directions(page, place)
     elif report.reason is not None:
         _write_reason(page, report.reason, place, facts.language)
-    _write_footer(page, bottom + 64.0, report, facts)
+    _write_footer(page, place, _made_with(report, facts.language), facts)
 
 
-def _write_header(page: Canvas, report: FractureReport, facts: PictureFacts) -> None:
+def write_frame(page: Canvas, place: Geometry, facts: PictureFacts, kind: str) -> None:
+    """What surrounds the image of a page of this kind: header, scale, directions, footer."""
+    wording = words(facts.language)
+    _write_header(page, wording[f"{kind}_subtitle"], facts)
+    _draw_scale(page, place, facts.language)
+    _write_directions(page, place)
+    _write_footer(page, place, [wording[f"{kind}_explanation"]], facts)
+
+
+def write_severities(
+    page: Canvas,
+    report: FractureReport,
+    place: Geometry,
+    bodies: Sequence[FloatArray],
+    facts: PictureFacts,
+) -> None:
+    """Severities at the left and level names at the right of bodies (3, 2, 2) on the image, mm."""
+    columns, heads = layout()["columns_px"], words(facts.language)["heads"]
+    y, muted = place.top_px - 14.0, colour("muted")
+    page.text((columns["mark"] - 12, y), heads["grade"], muted, "regular head", "ls")
+    page.text((columns["ratio"], y), heads["ratio"], muted, "regular head", "rs")
+    page.text((_level_x(place), y), heads["level"], muted, "regular head", "ls")
+    for row in _rows(report, place, bodies):
+        _write_severity(page, row.finding, row.y, facts.language)
+        _write_level(page, row, place, facts)
+        start = (columns["ratio"] + 8.0, row.y)
+        _draw_leader(page, start, row.body[0].mean(0) - BESIDE, place.left_px)
+    if report.vertebrae:
+        _write_legend(page, place, report, facts.language)
+
+
+def _write_header(page: Canvas, subtitle: str, facts: PictureFacts) -> None:
     wording = words(facts.language)
     margin = layout()["bands_px"]["margin"]
     page.text((margin, 32), wording["title"], colour("text"), "bold title")
@@ -48,7 +83,7 @@ def _write_header(page: Canvas, report: FractureReport, facts: PictureFacts) -> 
     left = right - page.text_width(warning, "bold head") - 24
     page.frame(((left, 17), (right, 47)), colour("warning"))
     page.text(((left + right) / 2, 32), warning, colour("warning"), "bold head", "mm")
-    page.text((margin, 70), summary(report, facts.language), colour("text"), "medium summary")
+    page.text((margin, 70), subtitle, colour("text"), "medium summary")
     page.line([(margin, 92), (right, 92)], colour("line"))
 
 
@@ -57,7 +92,7 @@ def _write_reason(page: Canvas, reason: Reason, place: Geometry, language: str) 
     y = place.top_px + place.height_px / 2
     page.frame(((x - 340, y - 56), (x + 340, y + 56)), colour("line"))
     page.text((x, y - 20), words(language)["not_evaluable"], colour("warning"), "bold title", "mm")
-    page.text((x, y + 22), reason.meaning, colour("text"), "regular row", "mm")
+    page.text((x, y + 22), reason_text(reason, language), colour("text"), "regular row", "mm")
 
 
 def _write_column_heads(page: Canvas, place: Geometry, language: str) -> None:
@@ -71,25 +106,58 @@ def _write_column_heads(page: Canvas, place: Geometry, language: str) -> None:
     page.text((_level_x(place), y), heads["level"], muted, "regular head", "ls")
 
 
-def _write_rows(page: Canvas, report: FractureReport, place: Geometry, language: str) -> None:
-    """Rows beside their bodies, moved apart where bodies are low; leaders show whose they are."""
+@dataclass(frozen=True)
+class _Row:
+    """The line of text that belongs to one body."""
+
+    index: int
+    finding: VertebraFinding
+    body: FloatArray  #: (3, 2, 2) in the picture's pixels
+    y: float
+
+
+def _rows(report: FractureReport, place: Geometry, bodies: Sequence[FloatArray]) -> Iterator[_Row]:
+    """Rows beside their bodies, moved apart where bodies are low."""
     gap = layout()["row_px"]
-    pixels = [place.to_pixels(finding.keypoints_sagittal_mm) for finding in report.vertebrae]
+    pixels = [place.to_pixels(body) for body in bodies]
     centres = np.array([body[..., 1].mean() for body in pixels])
     top, bottom = place.top_px + gap / 2, place.top_px + place.height_px - gap / 2
-    right = place.left_px + place.width_px
     for index, y in enumerate(spread(centres, gap, top, bottom)):
-        finding, body = report.vertebrae[index], pixels[index]
-        row = float(y)
-        _write_row(page, finding, row, language)
-        start = (layout()["columns_px"]["posterior"] + 8.0, row)
-        _draw_leader(page, start, body[0].mean(0) - BESIDE, place.left_px)
-        _draw_leader(page, (_level_x(place) - 6, row), body[2].mean(0) + BESIDE, right)
-        name = level_name(finding, index)
-        page.text((_level_x(place), row), name, colour("text"), "bold level")
+        yield _Row(index, report.vertebrae[index], pixels[index], float(y))
 
 
-def _write_row(page: Canvas, finding: VertebraFinding, y: float, language: str) -> None:
+def _write_rows(
+    page: Canvas,
+    report: FractureReport,
+    place: Geometry,
+    bodies: Sequence[FloatArray],
+    facts: PictureFacts,
+) -> None:
+    """Everything measured, one row a body; leaders show whose it is."""
+    columns = layout()["columns_px"]
+    for row in _rows(report, place, bodies):
+        _write_severity(page, row.finding, row.y, facts.language)
+        ink = colour("text" if row.finding.complete else "not_graded")
+        for name, height in zip(COLUMNS, row.finding.heights_mm, strict=True):
+            page.text((columns[name], row.y), f"{height:.1f}", ink, "regular row", "rm")
+        start = (columns["posterior"] + 8.0, row.y)
+        _draw_leader(page, start, row.body[0].mean(0) - BESIDE, place.left_px)
+        _write_level(page, row, place, facts)
+
+
+def _write_level(page: Canvas, row: _Row, place: Geometry, facts: PictureFacts) -> None:
+    """Name at the right; where the body is abnormal, the slice of the CT to look at."""
+    x = _level_x(place)
+    right = place.left_px + place.width_px
+    _draw_leader(page, (x - 6, row.y), row.body[2].mean(0) + BESIDE, right)
+    page.text((x, row.y), level_name(row.finding, row.index), colour("text"), "bold level")
+    if facts.slices and row.finding.complete and row.finding.grade.rank > 0:
+        at = (x + layout()["columns_px"]["slice"], row.y)
+        page.text(at, facts.slices[row.index], colour("text"), "regular small")
+
+
+def _write_severity(page: Canvas, finding: VertebraFinding, y: float, language: str) -> None:
+    """Mark, grade, deformity and G of one body; why not where it was not graded."""
     wording, columns = words(language), layout()["columns_px"]
     ink = colour("text" if finding.complete else "not_graded")
     if finding.complete:
@@ -102,8 +170,6 @@ def _write_row(page: Canvas, finding: VertebraFinding, y: float, language: str) 
         label = wording["not_graded"]
     strong = finding.complete and finding.grade.rank > 0
     page.text((columns["grade"], y), label, ink, "bold row" if strong else "regular row")
-    for name, height in zip(COLUMNS, finding.heights_mm, strict=True):
-        page.text((columns[name], y), f"{height:.1f}", ink, "regular row", "rm")
 
 
 def _draw_leader(page: Canvas, row: Point, body: FloatArray, edge: float) -> None:
@@ -157,7 +223,8 @@ def _write_directions(page: Canvas, place: Geometry) -> None:
         page.text_on_image(at, letter, colour("muted"), "medium head", "mm")
 
 
-def _write_legend(page: Canvas, y: float, report: FractureReport, language: str) -> None:
+def _write_legend(page: Canvas, place: Geometry, report: FractureReport, language: str) -> None:
+    y = place.top_px + place.height_px + 28.0
     legend, limits = words(language)["legend"], report.limits
     x = float(layout()["columns_px"]["mark"])
     for grade in layout()["grades"]:
@@ -169,18 +236,26 @@ def _write_legend(page: Canvas, y: float, report: FractureReport, language: str)
         x += page.text_width(text, "regular row") + 64
 
 
-def _write_footer(page: Canvas, y: float, report: FractureReport, facts: PictureFacts) -> None:
-    wording = words(facts.language)
+def _made_with(report: FractureReport, language: str) -> list[str]:
+    """How to read the page, and the weights behind it."""
     models = ", ".join(f"{model.name} ({model.sha256[:8]})" for model in report.models)
+    named = [words(language)["models"].format(models=models)] if models else []
+    return [words(language)["explanation"], *named]
+
+
+def _write_footer(
+    page: Canvas, place: Geometry, explanations: Sequence[str], facts: PictureFacts
+) -> None:
+    wording = words(facts.language)
     made = wording["created"].format(created=facts.created.strftime("%Y-%m-%d %H:%M"))
-    lines = [
-        wording["explanation"],
-        f"{wording['product'].format(product=facts.product, version=facts.version)} · {made}",
-        *([wording["models"].format(models=models)] if models else []),
-    ]
-    for index, line in enumerate(lines):
-        at = (layout()["bands_px"]["margin"], y + 20 * index)
-        page.text(at, line, colour("muted"), "regular small")
+    product = f"{wording['product'].format(product=facts.product, version=facts.version)} · {made}"
+    x, y = float(layout()["bands_px"]["margin"]), place.top_px + place.height_px + 64.0
+    if facts.replaces:
+        before = wording["replaces"].format(created=facts.replaces.strftime("%Y-%m-%d %H:%M"))
+        width = page.text_width(product, "regular small")
+        page.text((x + width + 12, y), before, colour("warning"), "medium small")
+    for index, line in enumerate([product, *explanations]):
+        page.text((x, y + 20 * index), line, colour("muted"), "regular small")
 
 
 def _level_x(place: Geometry) -> float:

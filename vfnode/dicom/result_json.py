@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from vfnode.dicom.ct_series import CTSeries
+from vfnode.dicom.ct_series import CTSeries, SeriesSource
 from vfnode.spine.report import FractureReport
 
 PRODUCT = "vfnode"
 
 
-def build_result(report: FractureReport, series: CTSeries | None, version: str) -> dict[str, Any]:
+def build_result(
+    report: FractureReport, series: SeriesSource | None, version: str
+) -> dict[str, Any]:
     """The body of result.json (schema: dicom_templates/result.schema.json).
 
     Args:
@@ -24,6 +26,8 @@ def build_result(report: FractureReport, series: CTSeries | None, version: str) 
     result["software"] = {"name": PRODUCT, "version": version}
     for finding, entry in zip(report.vertebrae, result["vertebrae"], strict=True):
         entry["slice_instance_uid"] = (
-            series.instance_at(finding.centre_patient_mm).sop_instance_uid if series else None
+            series.instance_at(finding.centre_patient_mm).sop_instance_uid
+            if isinstance(series, CTSeries)
+            else None
         )
     return result

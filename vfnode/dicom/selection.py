@@ -43,7 +43,7 @@ def read_headers(paths: Sequence[Path]) -> list[SliceHeader]:
     Raises:
         UnreadableInputError: nothing there, no DICOM in it, or a damaged file; names it.
     """
-    datasets = list(_datasets(paths))
+    datasets = list(read_datasets(paths))
     if not datasets:
         names = ", ".join(str(path) for path in paths) or "an empty list"
         raise UnreadableInputError(f"no DICOM file in {names}")
@@ -103,7 +103,12 @@ def _one_frame_of_reference(stack: list[SliceHeader]) -> list[SliceHeader]:
     return stack if len(found) > len(stack) / 2 else max(found.values(), key=len)
 
 
-def _datasets(paths: Sequence[Path]) -> Iterator[tuple[Path, Dataset, int]]:
+def read_datasets(paths: Sequence[Path]) -> Iterator[tuple[Path, Dataset, int]]:
+    """Each DICOM file: its path, its data set before the pixels, and where PixelData starts.
+
+    Raises:
+        UnreadableInputError: a file that was named is no DICOM, or one is damaged.
+    """
     for path in paths:
         if path.is_dir():
             for inner in sorted(p for p in path.rglob("*") if p.is_file()):

@@ -43,14 +43,24 @@ class SliceHeader:
     @property
     def frame_of_reference_uid(self) -> str:
         """Own UID; derived from the series where the data set has none."""
-        own = str(self.dataset.get("FrameOfReferenceUID") or "")
-        return own or derive_uid("frame of reference", self.series_instance_uid)
+        return frame_of_reference_uid(self.dataset)
 
     @property
     def series_instance_uid(self) -> str:
         """Own UID; derived from what the slices share where a copy lost it."""
-        own = str(self.dataset.get("SeriesInstanceUID") or "")
-        return own or derive_uid("series", str(self.dataset.get("FrameOfReferenceUID") or ""))
+        return series_instance_uid(self.dataset)
+
+
+def series_instance_uid(dataset: Dataset) -> str:
+    """Own UID; derived from what the slices share where a copy lost it."""
+    own = str(dataset.get("SeriesInstanceUID") or "")
+    return own or derive_uid("series", str(dataset.get("FrameOfReferenceUID") or ""))
+
+
+def frame_of_reference_uid(dataset: Dataset) -> str:
+    """Own UID; derived from the series where the data set has none."""
+    own = str(dataset.get("FrameOfReferenceUID") or "")
+    return own or derive_uid("frame of reference", series_instance_uid(dataset))
 
 
 def sop_class_uid(dataset: Dataset) -> str:

@@ -138,6 +138,6 @@ def _source_image(
     context: ResultContext, finding: VertebraFinding
 ) -> SourceImageForMeasurementGroup:
     """The CT slice that holds the body's centre."""
-    source = context.series.instance_at(finding.centre_patient_mm)
+    source = context.slice_of(finding).instance
     frames = None if source.sop_class_uid == CTImageStorage else [source.frame + 1]
     return SourceImageForMeasurementGroup(source.sop_class_uid, source.sop_instance_uid, frames)

@@ -1,4 +1,4 @@
-"""The picture as a Secondary Capture Image (PS3.3 A.8.1)."""
+"""The pictures as Secondary Capture Images of one series (PS3.3 A.8.1)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DS
 
-from vfnode.dicom.ct_series import CTSeries
+from vfnode.dicom.building import Building
+from vfnode.dicom.ct_series import SeriesSource
 from vfnode.dicom.drawing import Picture
 from vfnode.dicom.evidence import stamp
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
@@ -18,22 +19,40 @@ if TYPE_CHECKING:
     from highdicom.sc import SCImage
 
 
-def build_annotated_sc(context: ResultContext, picture: Picture) -> SCImage:
+def build_annotated_sc(building: Building) -> Dataset:
+    """The straightened sagittal with the measurements; one page with the reason without any."""
+    return _build(building, building.pictures.annotated, "annotated", 1)
+
+
+def build_plain_sc(building: Building) -> Dataset | None:
+    """The same geometry without annotation."""
+    picture = building.pictures.plain
+    return None if picture is None else _build(building, picture, "plain", 2)
+
+
+def build_projection_sc(building: Building) -> Dataset | None:
+    """The spine as it stands in the patient, with levels and severities."""
+    picture = building.pictures.projection
+    return None if picture is None else _build(building, picture, "projection", 3)
+
+
+def _build(building: Building, picture: Picture, kind: str, number: int) -> Dataset:
     """RGB, uncompressed, pixels of known size; points back to every slice of the CT.
 
-    No plane position: the straightened surface is no plane, and a false one would let a
-    viewer draw reference lines that lie.
+    No plane position: neither the straightened surface nor a slab that follows the spine is
+    a plane, and a false one would let a viewer draw reference lines that lie.
     """
-    image = _image(context, picture)
-    _describe(image, context, picture)
+    context = building.context
+    image = _image(context, picture, kind, number)
+    _describe(image, context, picture, kind)
     if context.analysis.sagittal is not None:
-        _calibrate(image, context, picture)
-    _point_to_sources(image, context.series)
+        _calibrate(image, context, picture, kind)
+    image.SourceImageSequence = building.sources
     stamp(image, context)
     return image
 
 
-def _image(context: ResultContext, picture: Picture) -> SCImage:
+def _image(context: ResultContext, picture: Picture, kind: str, number: int) -> SCImage:
     from highdicom.sc import SCImage  # noqa: PLC0415 - 0.7 s that not every command needs
 
     settings = context.settings
@@ -45,8 +64,8 @@ def _image(context: ResultContext, picture: Picture) -> SCImage:
         study_instance_uid=context.series.study_instance_uid,
         series_instance_uid=context.uid("sc series"),
         series_number=settings.sc_series_number,
-        sop_instance_uid=context.uid("sc"),
-        instance_number=1,
+        sop_instance_uid=context.uid("sc" if kind == "annotated" else f"sc {kind}"),
+        instance_number=number,
         manufacturer=PRODUCT,
         manufacturer_model_name=PRODUCT,
         software_versions=settings.version,
@@ -57,10 +76,10 @@ def _image(context: ResultContext, picture: Picture) -> SCImage:
     )
 
 
-def _describe(image: Dataset, context: ResultContext, picture: Picture) -> None:
+def _describe(image: Dataset, context: ResultContext, picture: Picture, kind: str) -> None:
     wording = texts("sr_texts.json", context.settings.language)
     image.SeriesDescription = wording["sc_series"].format(product=PRODUCT)
-    image.DerivationDescription = wording["derivation"].format(pixel=picture.pixel_mm)
+    image.DerivationDescription = wording["derivation"][kind].format(pixel=picture.pixel_mm)
     # What is shown, and never a paired part, which would ask for a Laterality.
     image.BodyPartExamined = "SPINE"
     image.ConversionType = "WSD"
@@ -71,16 +90,17 @@ def _describe(image: Dataset, context: ResultContext, picture: Picture) -> None:
     image.TimeOfSecondaryCapture = context.created.strftime("%H%M%S")
 
 
-def _calibrate(image: Dataset, context: ResultContext, picture: Picture) -> None:
-    """Tell viewers that their ruler may be trusted (PS3.3 10.7.1.3)."""
+def _calibrate(image: Dataset, context: ResultContext, picture: Picture, kind: str) -> None:
+    """Tell viewers that their ruler may be trusted (PS3.3 10.7.1.3), and for what."""
     wording = texts("sr_texts.json", context.settings.language)
     image.PixelSpacingCalibrationType = "GEOMETRY"
-    image.PixelSpacingCalibrationDescription = wording["calibration"]
+    image.PixelSpacingCalibrationDescription = wording["calibration"][kind]
     spacing = [DS(picture.pixel_mm, auto_format=True)] * 2
     image.PixelSpacing = image.NominalScannedPixelSpacing = spacing
 
 
-def _point_to_sources(image: Dataset, series: CTSeries) -> None:
+def source_items(series: SeriesSource) -> list[Dataset]:
+    """One item of Source Image Sequence for every instance of the CT."""
     items = {}
     for source in series.instances:
         item = Dataset()
@@ -88,4 +108,4 @@ def _point_to_sources(image: Dataset, series: CTSeries) -> None:
         item.ReferencedSOPInstanceUID = source.sop_instance_uid
         item.PurposeOfReferenceCodeSequence = [code_item(concept("source_image"))]
         items[source.sop_instance_uid] = item
-    image.SourceImageSequence = list(items.values())
+    return list(items.values())

@@ -1,0 +1,74 @@
+"""The result in words, for viewers and people that read nothing else."""
+
+from __future__ import annotations
+
+from vfnode.dicom.ct_series import CTSeries, SlicePlace
+from vfnode.dicom.picture_layout import level_name, ratio_text, reason_text, summary, words
+from vfnode.dicom.result_settings import ResultContext
+from vfnode.dicom.templates import texts
+from vfnode.spine.genant import height_loss_posterior
+from vfnode.spine.report import Analysis
+
+
+def slice_text(place: SlicePlace, language: str) -> str:
+    """Where to look in the CT, e.g. "image 212 (slice 64/275)"."""
+    wording = words(language)
+    number = place.instance.instance_number
+    kind = "slice" if number is not None else "slice_without_instance"
+    return str(wording[kind].format(instance=number, number=place.number, count=place.count))
+
+
+def slice_texts(analysis: Analysis, series: CTSeries, language: str) -> tuple[str, ...]:
+    """:func:`slice_text` of every body, in order."""
+    return tuple(
+        slice_text(series.place_of(finding.centre_patient_mm), language)
+        for finding in analysis.report.vertebrae
+    )
+
+
+def paragraph(context: ResultContext) -> str:
+    """The whole answer: summary, each abnormal body, what was not graded, limits, warning."""
+    report, language = context.analysis.report, context.settings.language
+    wording = texts("sr_texts.json", language)
+    phrases, limits = wording["paragraph"], report.limits
+    sentences = [f"{summary(report, language)}."]
+    sentences += _abnormal(context)
+    cut = [level_name(f, i) for i, f in enumerate(report.vertebrae) if not f.complete]
+    if cut:
+        sentences.append(phrases["not_graded"].format(levels=", ".join(cut)))
+    if report.quality:
+        reasons = "; ".join(reason_text(reason, language) for reason in report.quality)
+        sentences.append(phrases["quality"].format(reasons=reasons))
+    if context.replaces:
+        created = context.replaces.created.strftime("%Y-%m-%d %H:%M")
+        sentences.append(phrases["replaces"].format(created=created))
+    sentences.append(
+        phrases["limits"].format(mild=limits.mild, moderate=limits.moderate, severe=limits.severe)
+    )
+    return " ".join([*sentences, wording["research"]])
+
+
+def _abnormal(context: ResultContext) -> list[str]:
+    """One sentence a body with a grade above normal."""
+    language = context.settings.language
+    phrase = texts("sr_texts.json", language)["paragraph"]["abnormal"]
+    sentences = []
+    for index, finding in enumerate(context.analysis.report.vertebrae):
+        if not finding.complete or finding.grade.rank == 0:
+            continue
+        anterior, middle, posterior = (float(height) for height in finding.heights_mm)
+        sentences.append(
+            phrase.format(
+                level=level_name(finding, index),
+                grade=words(language)["grades"][finding.grade.value],
+                deformity=words(language)["deformities"][finding.deformity.value],
+                ratio=ratio_text(finding.height_ratio, finding.limits),
+                loss=height_loss_posterior(finding.heights_mm),
+                anterior=anterior,
+                middle=middle,
+                posterior=posterior,
+                certainty=finding.level_confidence,
+                slice=slice_text(context.slice_of(finding), language),
+            )
+        )
+    return sentences
