@@ -11,7 +11,8 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from vfnode.dicom.geometry import order_slices, stack_affine
-from vfnode.dicom.header import LATIN_1, result_header
+from vfnode.dicom.header import result_header
+from vfnode.dicom.header_text import LATIN_1
 from vfnode.dicom.pixels import read_hu
 from vfnode.dicom.selection import group_slices, read_headers
 from vfnode.dicom.slice_header import SliceHeader, sop_class_uid

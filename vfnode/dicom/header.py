@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 
+from vfnode.dicom.header_text import LATIN_1, TextReader
 from vfnode.dicom.uids import derive_uid
 
 log = logging.getLogger(__name__)
@@ -52,20 +51,22 @@ OPTIONAL = (
     "PositionReferenceIndicator",
     "BodyPartExamined",
 )
+#: Further forms of the patient's identifier, and what is taken over of each item.
+SEQUENCES = {
+    "IssuerOfPatientIDQualifiersSequence": (
+        "UniversalEntityID",
+        "UniversalEntityIDType",
+        "IdentifierTypeCode",
+    ),
+    "OtherPatientIDsSequence": ("PatientID", "IssuerOfPatientID", "TypeOfPatientID"),
+}
 #: Never shortened: a cut PatientID is another patient, a cut AccessionNumber another order.
-IDENTIFIERS = frozenset({"PatientID", "IssuerOfPatientID", "AccessionNumber", "OtherPatientIDs"})
+IDENTIFIERS = frozenset(
+    {"PatientID", "IssuerOfPatientID", "AccessionNumber", "OtherPatientIDs", "UniversalEntityID"}
+)
 MULTI_VALUED = frozenset({"SoftwareVersions", "OtherPatientIDs"})
 SEXES = ("M", "F", "O")
 LONGEST = {"LO": 64, "SH": 16, "LT": 10240, "PN": 64, "CS": 16}
-#: Any bytes are text in it.
-LATIN_1 = "latin-1"
-#: Starts a code extension (PS3.5 6.1.2.5).
-ESCAPE = b"\x1b"
-#: pydicom's name for ISO-IR 6, which is what is meant where nothing is declared.
-DEFAULT_REPERTOIRE = "iso8859"
-#: Delimiters that end a code extension (PS3.5 6.1.2.5.3), for text and for names.
-TEXT_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C}
-NAME_DELIMITERS = {0x5E, 0x3D, 0x5C}
 
 
 def result_header(
@@ -76,29 +77,60 @@ def result_header(
     Args:
         dataset: any slice of the series.
         series_instance_uid: of the series, also where the slice has lost it.
-        fallback_encoding: Python name of the encoding of texts that are neither in the
-            declared character set nor in UTF-8.
+        fallback_encoding: Python name of the encoding that texts are in where the declared
+            character set is missing or wrong (header_text.py).
 
     Returns:
         Data set in ISO_IR 192 with every required attribute, study and series UIDs.
     """
-    encodings = _declared_encodings(dataset)
+    reader = TextReader.of(dataset, fallback_encoding)
     header = Dataset()
     header.SpecificCharacterSet = "ISO_IR 192"
-    changed = []
-    for keyword in (*REQUIRED, *OPTIONAL):
-        raw = _raw_text(dataset, keyword, encodings, fallback_encoding)
-        value = clean_value(keyword, raw)
-        if value or keyword in REQUIRED:
-            setattr(header, keyword, value.split("\\") if "\\" in value else value)
-        if value != raw.strip(" \0"):
-            changed.append(keyword)
+    changed = _copy(dataset, header, (*REQUIRED, *OPTIONAL), reader)
+    for keyword in set(REQUIRED) - set(header.dir()):
+        setattr(header, keyword, "")
+    for sequence, keywords in SEQUENCES.items():
+        changed += _copy_items(dataset, header, sequence, keywords, reader)
     if changed:
         log.info("attributes of the CT repaired for the results: %s", ", ".join(changed))
     own = str(dataset.get("StudyInstanceUID") or "")
     header.StudyInstanceUID = own or derive_uid("study", series_instance_uid)
     header.SeriesInstanceUID = series_instance_uid
     return header
+
+
+def _copy(
+    dataset: Dataset, target: Dataset, keywords: Iterable[str], reader: TextReader
+) -> list[str]:
+    """Copy what has a value after cleaning; the keywords of what is not as it was."""
+    changed = []
+    for keyword in keywords:
+        raw = reader.read(dataset, keyword)
+        value = clean_value(keyword, raw.text)
+        if value:
+            setattr(target, keyword, value.split("\\") if "\\" in value else value)
+        if value != raw.text.strip(" \0") or not raw.as_declared:
+            changed.append(keyword)
+    return changed
+
+
+def _copy_items(
+    dataset: Dataset,
+    target: Dataset,
+    sequence: str,
+    keywords: Iterable[str],
+    reader: TextReader,
+) -> list[str]:
+    """The same for the items of a sequence; items of which nothing is left are left out."""
+    items, changed = [], []
+    for source in dataset.get(sequence) or []:
+        item = Dataset()
+        changed += [f"{sequence}.{keyword}" for keyword in _copy(source, item, keywords, reader)]
+        if len(item):
+            items.append(item)
+    if items:
+        setattr(target, sequence, items)
+    return changed
 
 
 def clean_value(keyword: str, text: str) -> str:
@@ -116,53 +148,6 @@ def clean_value(keyword: str, text: str) -> str:
     if keyword not in IDENTIFIERS:
         cleaned = [_shorten(value, vr) for value in cleaned]
     return "\\".join(value for value in cleaned if value)
-
-
-def _declared_encodings(dataset: Dataset) -> list[str] | None:
-    """Python encodings of SpecificCharacterSet; None where it is missing or nonsense."""
-    declared = dataset.get("SpecificCharacterSet")
-    if not declared:
-        return None
-    names = [declared] if isinstance(declared, str) else list(declared)
-    # "ISO_IR_192", "ISO IR 192" and the like are common slips of the pen.
-    tidy = [
-        re.sub(r"^ISO[ _]IR[ _]*(\d+)$", r"ISO_IR \1", str(name).strip().upper()) for name in names
-    ]
-    try:
-        encodings: list[str] = convert_encodings(tidy)
-    except LookupError:
-        return None
-    return encodings
-
-
-def _raw_text(
-    dataset: Dataset, keyword: str, encodings: list[str] | None, fallback_encoding: str
-) -> str:
-    """The attribute as text, decoded here: pydicom would replace what it cannot decode."""
-    tag = tag_for_keyword(keyword)
-    if tag is None or tag not in dataset:
-        return ""
-    element = dataset.get_item(tag)
-    value = element.value if element is not None else None
-    if not isinstance(element, RawDataElement) or not isinstance(value, bytes):
-        return "" if value is None else str(value)
-    return _decode(value, encodings, fallback_encoding, is_name=dictionary_VR(keyword) == "PN")
-
-
-def _decode(
-    value: bytes, encodings: list[str] | None, fallback_encoding: str, *, is_name: bool
-) -> str:
-    if ESCAPE in value and encodings is not None:
-        text: str = decode_bytes(value, encodings, NAME_DELIMITERS if is_name else TEXT_DELIMITERS)
-        if "\ufffd" not in text:
-            return text
-    declared = encodings[0] if encodings and encodings[0] != DEFAULT_REPERTOIRE else "ascii"
-    for encoding in (declared, "utf-8"):
-        try:
-            return value.decode(encoding)
-        except UnicodeDecodeError:
-            continue  # a wrong declaration: try the next
-    return value.decode(fallback_encoding, "replace")
 
 
 def _clean_text(text: str, vr: str) -> str:
