@@ -15,12 +15,9 @@ from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
 from vfnode.node.compute_client import ChildProgram
 from vfnode.node.instance_header import ReceivedInstance
 from vfnode.node.settings import Settings
-from vfnode.node.settings_fields import (
-    ComputeSection,
-    DestinationSection,
-    NodeSection,
-    ReceivingSection,
-)
+from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.settings_fields import ComputeSection, NodeSection
+from vfnode.node.settings_network import ReceivingSection
 from vfnode.spine.volume import CTVolume
 
 FAKE_COMPUTE = Path(__file__).parent / "fake_compute.py"

@@ -11,7 +11,8 @@ from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError, SettingsError
 from vfnode.node.destinations import DESTINATION_KINDS, make_destinations
 from vfnode.node.result_object import result_objects
-from vfnode.node.settings_fields import DestinationSection
+from vfnode.node.settings import Settings
+from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.testing import StoragePeer
 
 
@@ -28,7 +29,7 @@ def section(port, kind="dicom"):
 
 
 def make(kind, port):
-    return DESTINATION_KINDS[kind](section(port, kind), "VFNODE")
+    return DESTINATION_KINDS[kind](section(port, kind), Settings())
 
 
 @pytest.mark.parametrize("kind", DESTINATION_KINDS)

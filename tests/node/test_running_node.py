@@ -13,7 +13,7 @@ from vfnode.node.app import running
 from vfnode.node.catalogue import list_jobs, retry, wait_for
 from vfnode.node.compute_client import compute_program
 from vfnode.node.job import JobState
-from vfnode.node.settings_fields import DestinationSection
+from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.spool import job_folder
 from vfnode.node.storage_scu import send_files
 from vfnode.node.testing import StoragePeer

@@ -8,8 +8,10 @@ from pydicom import dcmread
 
 from vfnode.errors import DeliveryRefusedError
 from vfnode.node.result_object import OnStored, ResultObject
-from vfnode.node.settings_fields import DestinationSection
+from vfnode.node.settings import Settings
+from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.storage_scu import Peer, association, store
+from vfnode.node.tls import client_context
 
 
 class CStoreDestination:
@@ -17,16 +19,23 @@ class CStoreDestination:
 
     Args:
         section: its settings.
-        calling_ae_title: the node's own.
+        settings: those of the node: its AE title and certificates.
+
+    Raises:
+        SettingsError: TLS is on and its files cannot be used.
     """
 
-    def __init__(self, section: DestinationSection, calling_ae_title: str) -> None:
+    def __init__(self, section: DestinationSection, settings: Settings) -> None:
+        tls = None
+        if section.tls:
+            tls = client_context(settings.tls, check_host=section.tls_check_host)
         self._peer = Peer(
             called_ae_title=section.ae_title,
             host=section.host,
             port=section.port,
-            calling_ae_title=calling_ae_title,
+            calling_ae_title=settings.node.ae_title,
             timeout_s=section.timeout_s,
+            tls=tls,
         )
 
     def send(self, objects: Sequence[ResultObject], on_stored: OnStored) -> None:

@@ -13,7 +13,7 @@ from vfnode.errors import SettingsError
 from vfnode.node.destination_cstore import CStoreDestination
 from vfnode.node.result_object import OnStored, ResultObject
 from vfnode.node.settings import Settings
-from vfnode.node.settings_fields import DestinationSection
+from vfnode.node.settings_destination import DestinationSection
 
 
 class Destination(Protocol):
@@ -30,8 +30,8 @@ class Destination(Protocol):
         """
 
 
-#: kind -> maker, given the settings of the destination and the node's own AE title
-DESTINATION_KINDS: Mapping[str, Callable[[DestinationSection, str], Destination]] = {
+#: kind -> maker, given the settings of the destination and those of the node
+DESTINATION_KINDS: Mapping[str, Callable[[DestinationSection, Settings], Destination]] = {
     "dicom": CStoreDestination,
 }
 
@@ -42,13 +42,10 @@ def make_destinations(settings: Settings) -> dict[str, Destination]:
     Raises:
         SettingsError: a kind that there is not.
     """
-    return {
-        section.name: _maker(section)(section, settings.node.ae_title)
-        for section in settings.destinations
-    }
+    return {section.name: _maker(section)(section, settings) for section in settings.destinations}
 
 
-def _maker(section: DestinationSection) -> Callable[[DestinationSection, str], Destination]:
+def _maker(section: DestinationSection) -> Callable[[DestinationSection, Settings], Destination]:
     try:
         return DESTINATION_KINDS[section.kind]
     except KeyError:

@@ -13,24 +13,23 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails, PydanticUndefined
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
 from vfnode.errors import SettingsError
+from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.settings_fields import (
     ComputeSection,
     DatabaseSection,
-    DestinationSection,
     NodeSection,
-    ReceivingSection,
     ResultsSection,
     RetentionSection,
-    Section,
 )
+from vfnode.node.settings_network import ReceivingSection, TLSSection
+from vfnode.node.settings_section import Section
 
 ENVIRONMENT_PREFIX = "VFNODE_"
-EXAMPLE_DESTINATION = {"name": "pacs", "ae_title": "PACS", "host": "192.0.2.10", "port": 104}
 WIDTH = 88  #: characters of a comment line in the documented TOML
 
 
@@ -43,6 +42,7 @@ class Settings(BaseSettings):
 
     node: NodeSection = NodeSection()
     receiving: ReceivingSection = ReceivingSection()
+    tls: TLSSection = TLSSection()
     compute: ComputeSection = ComputeSection()
     results: ResultsSection = ResultsSection()
     database: DatabaseSection = DatabaseSection()
@@ -129,12 +129,10 @@ def _describe_section(title: str, section: type[Section]) -> list[str]:
         lines += textwrap.wrap(
             field.description or "", WIDTH, initial_indent="# ", subsequent_indent="# "
         )
-        lines.append(f"# {name} = {_toml_value(name, field)}")
+        lines.append(f"# {name} = {_toml_value(field)}")
     return lines
 
 
-def _toml_value(name: str, field: FieldInfo) -> str:
-    value = EXAMPLE_DESTINATION[name] if field.default is PydanticUndefined else field.default
-    if value is None:
-        return '"/path/to/models"'
+def _toml_value(field: FieldInfo) -> str:
+    value = field.examples[0] if field.examples else field.default
     return json.dumps(str(value) if isinstance(value, Path) else value)

@@ -9,20 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from vfnode.errors import GeometryError
+from vfnode.node.settings_section import AE_TITLE, Section
 from vfnode.spine.genant import GenantLimits
-
-AE_TITLE = (
-    r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$"  #: PS3.5 6.2, AE: 1 to 16 characters, no backslash
-)
-
-
-class Section(BaseModel):
-    """One table of the file; unknown fields are refused, so that a typo is seen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class NodeSection(Section):
@@ -55,39 +46,6 @@ class NodeSection(Section):
     )
 
 
-class ReceivingSection(Section):
-    """How instances come in, and when a series counts as complete."""
-
-    quiet_s: float = Field(
-        default=10.0,
-        gt=0,
-        le=3600,
-        description="Seconds without a new instance, and without an open association that fed "
-        "the series, after which it is complete. Longer where a sender pauses between slices.",
-    )
-    max_associations: int = Field(
-        default=25,
-        ge=1,
-        le=1000,
-        description="Associations at once; each costs a thread and a socket.",
-    )
-    idle_timeout_s: float = Field(
-        default=60.0,
-        gt=0,
-        description="Seconds without a byte from the sender after which its association is "
-        "dropped, so that a dead sender frees its place.",
-    )
-    association_timeout_s: float = Field(
-        default=30.0, gt=0, description="Seconds for a sender to finish association negotiation."
-    )
-    reserve_mb: int = Field(
-        default=1024,
-        ge=0,
-        description="Megabytes of the spool's disk that stay free: below it new instances are "
-        "answered 0xA700 (out of resources), before anything can be cut short.",
-    )
-
-
 class ComputeSection(Section):
     """The child process that holds the models."""
 
@@ -95,7 +53,9 @@ class ComputeSection(Section):
         default="auto", description="Where the networks run; auto takes a GPU where there is one."
     )
     models: Path | None = Field(
-        default=None, description="Folder with the model bundles; without it those of the package."
+        default=None,
+        examples=["/path/to/models"],
+        description="Folder with the model bundles; without it those of the package.",
     )
     threads: int = Field(
         default=0, ge=0, le=256, description="CPU threads of the networks; 0 takes one per core."
@@ -173,33 +133,4 @@ class RetentionSection(Section):
         gt=0,
         description="Days that images and results of a finished job stay in the spool. Only "
         "jobs with a receipt from every destination are removed; failed ones stay.",
-    )
-
-
-class DestinationSection(Section):
-    """One receiver of the results; a [[destinations]] table each."""
-
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Short name for logs and receipts."
-    )
-    kind: str = Field(default="dicom", description="How it is reached: 'dicom' sends by C-STORE.")
-    ae_title: str = Field(pattern=AE_TITLE, description="AE title of the destination.")
-    host: str = Field(default="127.0.0.1", min_length=1, description="Host name or address.")
-    port: int = Field(default=104, ge=1, le=65535, description="TCP port.")
-    timeout_s: float = Field(
-        default=30.0, gt=0, description="Seconds to wait for a connection or one response."
-    )
-    attempts: int = Field(
-        default=500,
-        ge=1,
-        description="Attempts before a person is asked (FAILED). 500 is more than three days "
-        "with the pauses below: a PACS may be down over a weekend.",
-    )
-    first_pause_s: float = Field(
-        default=5.0,
-        gt=0,
-        description="Seconds before the second attempt; doubles with each attempt.",
-    )
-    longest_pause_s: float = Field(
-        default=600.0, gt=0, description="Seconds that a pause grows to."
     )

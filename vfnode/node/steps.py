@@ -26,7 +26,7 @@ from vfnode.node.job import Job, JobState
 from vfnode.node.ledger import Ledger
 from vfnode.node.result_object import ResultObject, result_objects
 from vfnode.node.settings import Settings
-from vfnode.node.settings_fields import DestinationSection
+from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.spool import job_folder, read_instances
 
 COMPUTE_ATTEMPTS = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class Peer:
     port: int
     calling_ae_title: str
     timeout_s: float = 30.0
+    tls: ssl.SSLContext | None = None
 
     def __str__(self) -> str:
         return f"{self.called_ae_title} at {self.host}:{self.port}"
@@ -88,6 +90,7 @@ def association(peer: Peer, contexts: set[tuple[str, str]]) -> Iterator[Associat
         peer.port,
         ae_title=peer.called_ae_title,
         max_pdu=0,
+        tls_args=(peer.tls, peer.host) if peer.tls else None,
         evt_handlers=[(evt.EVT_CONN_OPEN, send_at_once)],
     )
     if not opened.is_established:
