@@ -18,6 +18,7 @@ class BoneLook:
     arch: float = 1.0  #: thickness of pedicles, facets and laminae, relative to the mean
     process: float = 1.0  #: length of the processes, relative to the mean
     taper: float = 0.4  #: share of its width that a thoracic body loses towards the front
+    roundness: float = 2.5  #: exponent of the cross-section: 2 an oval, more a rounded box
     notch_mm: float = 1.5  #: how far the back wall's sides reach behind its middle
     cement_levels: frozenset[str] = frozenset()  #: filled by vertebroplasty
     vacuum_discs: frozenset[str] = frozenset()  #: gas in the disc below these levels
@@ -39,8 +40,9 @@ def sample_bone_look(rng: np.random.Generator, levels: tuple[str, ...]) -> BoneL
         canal_depth=float(rng.uniform(0.75, 1.25)),
         arch=float(rng.uniform(0.75, 1.5)),
         process=float(rng.uniform(0.75, 1.3)),
-        taper=float(rng.uniform(0.05, 0.7)),
-        notch_mm=float(rng.uniform(0.0, 4.0)),
+        taper=float(rng.uniform(0.15, 0.9)),
+        notch_mm=float(rng.uniform(0.0, 4.5)),
+        roundness=float(rng.uniform(2.0, 3.0)),
         cement_levels=frozenset(v for v in levels if rng.random() < 0.004),
         vacuum_discs=frozenset(v for v in levels if rng.random() < 0.06),
     )

@@ -98,8 +98,8 @@ def _cross_section(
     aside = aside / (1 - taper * np.clip((1 - along) / 2, 0, 1))
     notch = np.float32(look.notch_mm) * np.clip(along, 0, 1) * np.minimum(aside * aside, 1)
     across = np.abs(along - notch / depth)
-    # An exponent above 2 flattens the posterior wall, as in a real body.
-    rho = (across**2.6 + aside**2.6) ** np.float32(1 / 2.6)
+    power = np.float32(look.roundness)
+    rho = (across**power + aside**power) ** (1 / power)
     return np.asarray((rho - 1) * depth, np.float32)
 
 
