@@ -55,9 +55,9 @@ def keypoints_card(figures: dict[str, float], minutes: float, images: int) -> st
         title="Keypoint refiner (second look)",
         what=(
             "Places the six keypoints of one vertebral body on a planar sagittal crop in the\n"
-            "body's own frame, by heat-maps. The middle points lie where the endplate's outer edge\n"
-            "falls to half of its height on the image, which is what readers mark: about 0.4 mm\n"
-            "outside the bone at 1 mm slices, about 1 mm at 3 mm slices."
+            "body's own frame, by heat-maps. The middle points lie where an endplate's outer edge\n"
+            "falls to half of its peak on the image, as readers mark it: about 0.4 mm outside\n"
+            "the bone at 1 mm slices, about 1 mm at 3 mm slices."
         ),
         recipe=(
             f"U-Net of 0.4 million parameters, trained for {minutes:g} minutes on one CPU core,\n"
