@@ -24,6 +24,10 @@ from vfnode.dicom.check_subject import CheckedObject, CTFacts, ResultSet
 from vfnode.dicom.checks import require_sound
 from vfnode.dicom.ct_series import CTSeries, SeriesSource
 from vfnode.dicom.drawing import Picture
+from vfnode.dicom.fhir_report import build_fhir
+from vfnode.dicom.hl7_report import build_hl7
+from vfnode.dicom.key_objects import build_key_objects
+from vfnode.dicom.liaison_line import build_liaison_line
 from vfnode.dicom.picture_layout import PictureFacts
 from vfnode.dicom.picture_sc import (
     build_annotated_sc,
@@ -82,6 +86,10 @@ OUTPUTS = (
     Output("picture", "sagittal.sc.dcm", When.ALWAYS, build_annotated_sc),
     Output("plain_picture", "sagittal-plain.sc.dcm", When.ALWAYS, build_plain_sc),
     Output("projection", "projection.sc.dcm", When.ALWAYS, build_projection_sc),
+    Output("key_objects", "pictures.ko.dcm", When.NEVER, build_key_objects),
+    Output("fhir", "report.fhir.json", When.NEVER, build_fhir),
+    Output("hl7", "report.oru.hl7", When.NEVER, build_hl7),
+    Output("liaison", "liaison.csv", When.NEVER, build_liaison_line),
 )
 
 
@@ -112,7 +120,7 @@ def build_and_write(
     used, when = settings or ResultSettings(), created or datetime.now()
     started = time.perf_counter()
     previous = PreviousReport.from_file(replaces) if replaces else None
-    pictures = _pictures(analysis, series, used, when, previous)
+    pictures = result_pictures(analysis, series, used, when, previous)
     files, datasets = {"sagittal.png": _png(pictures.annotated)}, {}
     if series is not None:
         context = ResultContext(analysis, series, used, when, previous)
@@ -149,13 +157,14 @@ def build_objects(building: Building) -> dict[str, Dataset | bytes]:
     return files
 
 
-def _pictures(
+def result_pictures(
     analysis: Analysis,
     series: SeriesSource | None,
     settings: ResultSettings,
     created: datetime,
-    previous: PreviousReport | None,
+    previous: PreviousReport | None = None,
 ) -> Pictures:
+    """The pictures of a result; without the projection where the CT has no volume."""
     ct = series if isinstance(series, CTSeries) else None
     facts = PictureFacts(
         PRODUCT,

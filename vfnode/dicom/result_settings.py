@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum
 
 from vfnode import __version__
+from vfnode.dicom.answers import presence_name
 from vfnode.dicom.ct_series import CTSeries, SeriesSource, SlicePlace
 from vfnode.dicom.predecessor import PreviousReport
 from vfnode.dicom.uids import content_key, derive_uid
@@ -76,8 +77,7 @@ class ResultContext:
     def is_positive(self) -> bool:
         """Whether a graded body reaches the moderate limit."""
         report = self.analysis.report
-        ratio = report.min_height_ratio
-        return ratio is not None and ratio <= report.limits.moderate
+        return presence_name(report.min_height_ratio, report.limits) == "present"
 
     def slice_of(self, finding: VertebraFinding) -> SlicePlace:
         """The CT slice that holds the centre of a body.

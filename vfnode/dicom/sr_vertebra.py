@@ -17,7 +17,7 @@ from highdicom.sr import (
 from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage
 
-from vfnode.dicom.picture_layout import level_name
+from vfnode.dicom.answers import presence_name, tracking_name
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import concept, level_concept, reason_concept
@@ -35,16 +35,14 @@ def concepts_of(*names: str) -> list[CodedConcept]:
 
 
 def presence(ratio: float | None, limits: GenantLimits) -> Code:
-    """Present where the height ratio reaches the moderate limit; undetermined without one."""
-    if ratio is None:
-        return concept("undetermined")
-    return concept("present" if ratio <= limits.moderate else "absent")
+    """The answer on a fracture as a code (CID 240)."""
+    return concept(presence_name(ratio, limits))
 
 
 def vertebra_group(context: ResultContext, index: int) -> MeasurementsAndQualitativeEvaluations:
     """All that is known of one body; ``index`` counts from the cranial end, from 0."""
     finding = context.analysis.report.vertebrae[index]
-    name = tracking_name(context, index)
+    name = tracking_name(context.analysis.report, index)
     wording = texts("sr_texts.json", context.settings.language)
     return MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(uid=context.tracking_uid(name), identifier=name),
@@ -57,13 +55,6 @@ def vertebra_group(context: ResultContext, index: int) -> MeasurementsAndQualita
         qualitative_evaluations=_evaluations(finding),
         source_images=[_source_image(context, finding)],
     )
-
-
-def tracking_name(context: ResultContext, index: int) -> str:
-    """Level of a body, with a number behind it where an earlier body has the same level."""
-    names = [level_name(each, i) for i, each in enumerate(context.analysis.report.vertebrae)]
-    earlier = names[:index].count(names[index])
-    return f"{names[index]} ({earlier + 1})" if earlier else names[index]
 
 
 def _heights(context: ResultContext, finding: VertebraFinding) -> list[Measurement]:

@@ -26,12 +26,17 @@ def slice_texts(analysis: Analysis, series: CTSeries, language: str) -> tuple[st
     )
 
 
+def headline(context: ResultContext) -> str:
+    """The first sentence of the answer."""
+    return f"{summary(context.analysis.report, context.settings.language)}."
+
+
 def paragraph(context: ResultContext) -> str:
     """The whole answer: summary, each abnormal body, what was not graded, limits, warning."""
     report, language = context.analysis.report, context.settings.language
     wording = texts("sr_texts.json", language)
     phrases, limits = wording["paragraph"], report.limits
-    sentences = [f"{summary(report, language)}."]
+    sentences = [headline(context)]
     sentences += _abnormal(context)
     cut = [level_name(f, i) for i, f in enumerate(report.vertebrae) if not f.complete]
     if cut:

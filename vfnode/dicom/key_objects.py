@@ -1,0 +1,47 @@
+"""Key Object Selection that points at the pictures (PS3.3 A.35.4, PS3.16 TID 2010)."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+
+from vfnode.dicom.building import Building
+from vfnode.dicom.evidence import stamp
+from vfnode.dicom.result_settings import PRODUCT
+from vfnode.dicom.summary_text import headline
+from vfnode.dicom.templates import texts
+from vfnode.dicom.vocabulary import concept
+
+PICTURES = ("picture", "plain_picture", "projection")
+
+
+def build_key_objects(building: Building) -> Dataset | None:
+    """For viewers that open key objects first; None where no picture is made."""
+    # Imported here: highdicom takes 0.7 s, and NIfTI input never needs it.
+    from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument  # noqa: PLC0415
+
+    context, settings = building.context, building.context.settings
+    pictures = [building.made[name] for name in PICTURES if name in building.made]
+    if not pictures:
+        return None
+    document = KeyObjectSelectionDocument(
+        evidence=pictures,
+        content=KeyObjectSelection(
+            document_title=concept("of_interest"),
+            referenced_objects=pictures,
+            description=headline(context),
+        ),
+        series_instance_uid=context.uid("ko series"),
+        series_number=settings.ko_series_number,
+        sop_instance_uid=context.uid("ko"),
+        instance_number=1,
+        manufacturer=PRODUCT,
+        institution_name=settings.institution_name,
+        manufacturer_model_name=PRODUCT,
+        software_versions=settings.version,
+        specific_character_set="ISO_IR 192",
+        series_description=texts("sr_texts.json", settings.language)["ko_series"].format(
+            product=PRODUCT
+        ),
+    )
+    stamp(document, context)
+    return document

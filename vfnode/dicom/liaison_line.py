@@ -1,0 +1,59 @@
+"""One CSV line for the list of a fracture liaison service."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from vfnode.dicom.answers import presence_name
+from vfnode.dicom.building import Building
+from vfnode.dicom.picture_layout import level_name
+from vfnode.dicom.result_settings import ResultContext
+
+#: Columns of the line, which has no heading so that lines can be put together.
+COLUMNS = (
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyDate",
+    "StudyInstanceUID",
+    "fracture",
+    "abnormal vertebrae",
+    "smallest G",
+    "vertebrae graded",
+    "created",
+)
+#: A spreadsheet would take what begins with these for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def build_liaison_line(building: Building) -> bytes:
+    """Comma separated, quoted where needed, UTF-8, ended by CR LF (RFC 4180)."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(_harmless(value) for value in _values(building.context))
+    return buffer.getvalue().encode("utf-8")
+
+
+def _values(context: ResultContext) -> list[str]:
+    header, report = context.series.header, context.analysis.report
+    abnormal = [
+        f"{level_name(finding, index)} {finding.grade.value} {finding.height_ratio:.2f}"
+        for index, finding in enumerate(report.vertebrae)
+        if finding.complete and finding.grade.rank > 0
+    ]
+    smallest = report.min_height_ratio
+    return [
+        *(str(header.get(keyword, "")) for keyword in COLUMNS[:8]),
+        presence_name(smallest, report.limits),
+        "; ".join(abnormal),
+        "" if smallest is None else f"{smallest:.3f}",
+        str(len(report.evaluated)),
+        context.created.isoformat(timespec="seconds"),
+    ]
+
+
+def _harmless(value: str) -> str:
+    return f"'{value}" if value.startswith(FORMULA) else value
