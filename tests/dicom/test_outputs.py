@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 import highdicom
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import numpy as np
 import pydicom
 import pytest
@@ -31,11 +31,13 @@ from tests.factories import (
 from tests.reference_cases import ABSENT, SHARED
 from vfnode.dicom.ct_series import read_ct_series
 from vfnode.dicom.outputs import OUTPUTS, build_and_write, write_together
+from vfnode.dicom.result_settings import When
 from vfnode.dicom.templates import load_template
 from vfnode.spine.report import FractureReport, Reason
 from vfnode.spine.vertebra import COLUMNS
 
-FILES = {"result.json", "sagittal.png", *(output.file_name for output in OUTPUTS)}
+OBJECTS = [output.file_name for output in OUTPUTS if output.when is When.ALWAYS]
+FILES = {"result.json", "sagittal.png", *OBJECTS}
 ANALYSES = {
     "positive": make_analysis(quality=(Reason.LEVEL_UNKNOWN, Reason.THICK_SLICES)),
     "negative": make_analysis([NORMAL, NORMAL]),
@@ -101,10 +103,12 @@ def coded(group: pydicom.Dataset, code: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ANALYSES)
-@pytest.mark.parametrize("output", OUTPUTS, ids=lambda output: output.file_name)
-def test_every_object_of_every_answer_is_valid_dicom(kind, output, answers):
+def test_every_object_of_every_answer_is_valid_dicom(kind, answers):
     """dciodvfy finds no error, whatever the answer."""
-    assert dciodvfy_errors(answers / kind / output.file_name) == []
+    found = sorted((answers / kind).glob("*.dcm"))
+
+    assert len(found) >= 2
+    assert [error for path in found for error in dciodvfy_errors(path)] == []
 
 
 @pytest.mark.parametrize("kind", ANALYSES)
@@ -409,8 +413,7 @@ def test_a_dirty_header_gives_valid_results_all_the_same(tmp_path, caplog):
         dirty = dirty_series(tmp_path / "ct")
         build_and_write(ANALYSES["positive"], dirty, tmp_path / "out", created=CREATED)
 
-    for output in OUTPUTS:
-        path = tmp_path / "out" / output.file_name
+    for path in (tmp_path / "out").glob("*.dcm"):
         assert dciodvfy_errors(path) == []
         assert pydicom.dcmread(path).PatientName == "Иванов"
     said = caplog.text + " ".join(str(warning.message) for warning in caught)
@@ -427,8 +430,8 @@ def test_results_of_real_ct_are_valid(name, tmp_path):
 
     build_and_write(ANALYSES["positive"], real, tmp_path / "out", created=CREATED)
 
-    for output in OUTPUTS:
-        assert dciodvfy_errors(tmp_path / "out" / output.file_name) == []
+    for path in (tmp_path / "out").glob("*.dcm"):
+        assert dciodvfy_errors(path) == []
 
 
 def test_results_of_an_enhanced_ct_name_the_frame(tmp_path):
@@ -438,8 +441,8 @@ def test_results_of_an_enhanced_ct_name_the_frame(tmp_path):
 
     build_and_write(ANALYSES["positive"], enhanced, tmp_path / "out", created=CREATED)
 
-    for output in OUTPUTS:
-        assert dciodvfy_errors(tmp_path / "out" / output.file_name) == []
+    for path in (tmp_path / "out").glob("*.dcm"):
+        assert dciodvfy_errors(path) == []
     document = pydicom.dcmread(tmp_path / "out" / "report.sr.dcm")
     evidence = document.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
     assert len(evidence.ReferencedSOPSequence) == 1
