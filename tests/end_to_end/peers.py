@@ -46,7 +46,7 @@ def answers(port: int) -> bool:
 class Orthanc:
     """A PACS of its own: folder, DICOM port and HTTP port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: object) -> None:
         self.folder = folder
         self.dicom_port, self.http_port = free_port(), free_port()
         folder.mkdir(parents=True)
@@ -62,6 +62,7 @@ class Orthanc:
                     "DicomCheckCalledAet": True,
                     "RemoteAccessAllowed": False,
                     "Plugins": [],
+                    **more,
                 }
             )
         )

@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import update
 
 from tests.node.factories import data_set, fake_child, node_settings, received
+from vfnode.node.commitment import Commitments
+from vfnode.node.commitment_book import CommitmentBook
 from vfnode.node.completeness import Completeness
 from vfnode.node.compute_client import ComputeClient
 from vfnode.node.database import jobs
@@ -14,7 +16,7 @@ from vfnode.node.inbox import Inbox
 from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import JobState
 from vfnode.node.ledger import Ledger
-from vfnode.node.retention import purge
+from vfnode.node.retention import make_room, purge
 from vfnode.node.spool import job_folder, write_json
 from vfnode.node.steps import Parts
 
@@ -32,7 +34,8 @@ def parts(tmp_path):
     ledger.register("job", KEY, 1)
     folder = job_folder(settings, "job")
     write_json(folder.instances, [str(path) for path in inbox.instances(KEY)])
-    yield Parts(settings, inbox, ledger, ComputeClient(fake_child(tmp_path / "control")), {})
+    compute = ComputeClient(fake_child(tmp_path / "control"))
+    yield Parts(settings, inbox, ledger, compute, {}, Commitments(CommitmentBook(ledger.engine)))
     ledger.close()
 
 
@@ -44,23 +47,24 @@ def age(parts, state, days):
 
 
 @pytest.mark.parametrize(
-    ("state", "days", "stays"),
+    ("state", "days", "images_stay", "results_stay"),
     [
-        (JobState.DELIVERED, 8, False),
-        (JobState.REJECTED, 8, False),
-        (JobState.DELIVERED, 6, True),
-        (JobState.FAILED, 100, True),
-        (JobState.WAITING, 100, True),
+        (JobState.DELIVERED, 8, False, True),
+        (JobState.DELIVERED, 31, False, False),
+        (JobState.REJECTED, 31, False, False),
+        (JobState.DELIVERED, 6, True, True),
+        (JobState.FAILED, 100, True, True),
+        (JobState.WAITING, 100, True, True),
     ],
 )
-def test_only_finished_jobs_of_some_age_are_removed(parts, state, days, stays):
+def test_only_finished_jobs_of_some_age_are_removed(parts, state, days, images_stay, results_stay):
     """What a person or a PACS still waits for is kept without limit."""
     age(parts, state, days)
 
     purge(parts, Completeness(1.0, time.monotonic))
 
-    assert bool(parts.inbox.instances(KEY)) is stays
-    assert job_folder(parts.settings, "job").path.exists() is stays
+    assert bool(parts.inbox.instances(KEY)) is images_stay
+    assert job_folder(parts.settings, "job").path.exists() is results_stay
     assert len(parts.ledger.jobs()) == 1
 
 
@@ -84,3 +88,23 @@ def test_images_that_an_unfinished_job_needs_stay(parts):
     purge(parts, Completeness(1.0, time.monotonic))
 
     assert len(parts.inbox.instances(KEY)) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "free_mb", "stays"),
+    [
+        (JobState.DELIVERED, 4095, False),
+        (JobState.DELIVERED, 4097, True),
+        (JobState.WAITING, 1, True),
+        (JobState.FAILED, 1, True),
+    ],
+)
+def test_room_is_made_of_what_has_been_delivered_alone(parts, state, free_mb, stays, monkeypatch):
+    """Before its days are over where the disk runs full; never of what a PACS has not got."""
+    age(parts, state, 1)
+    usage = type("Usage", (), {"free": free_mb * 1_000_000})
+    monkeypatch.setattr("vfnode.node.retention.shutil.disk_usage", lambda _path: usage)
+
+    make_room(parts, Completeness(1.0, time.monotonic))
+
+    assert bool(parts.inbox.instances(KEY)) is stays

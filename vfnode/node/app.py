@@ -16,13 +16,15 @@ import structlog
 
 from vfnode.errors import SettingsError
 from vfnode.node.clock import Duties, start_clock
+from vfnode.node.commitment import Commitments
+from vfnode.node.commitment_book import CommitmentBook
 from vfnode.node.completeness import Completeness
 from vfnode.node.compute_client import ChildProgram, ComputeClient, compute_program
 from vfnode.node.destinations import make_destinations
 from vfnode.node.inbox import Inbox
 from vfnode.node.ledger import Ledger
 from vfnode.node.logs import configure_logs
-from vfnode.node.retention import purge
+from vfnode.node.retention import make_room, purge
 from vfnode.node.settings import Settings
 from vfnode.node.spool import inbox_folder
 from vfnode.node.steps import Parts
@@ -70,15 +72,17 @@ def running(settings: Settings, program: ChildProgram) -> Iterator[None]:
         workflows = Workflows(parts)
         stack.callback(workflows.stop, DELIVERY_PATIENCE_S)
         stack.callback(parts.compute.stop)
+        stack.callback(parts.commitments.stop)
         workflows.start()
         duties = Duties(
             sweep=lambda: completeness.settle(workflows.submit),
             watch=workflows.report_given_up,
             purge=lambda: purge(parts, completeness),
+            make_room=lambda: make_room(parts, completeness),
             heartbeat=lambda: systemd.notify("WATCHDOG=1"),
         )
         stack.callback(start_clock(duties, settings.receiving.quiet_s).shutdown)
-        scp = StorageSCP(settings, parts.inbox, completeness)
+        scp = StorageSCP(settings, parts.inbox, completeness, parts.commitments)
         stack.callback(scp.stop, RECEIVING_PATIENCE_S)
         scp.start()
         systemd.notify("READY=1")
@@ -100,7 +104,8 @@ def _make_parts(settings: Settings, program: ChildProgram, stack: ExitStack) -> 
     stack.callback(ledger.close)
     compute = ComputeClient(program)
     compute.start()
-    return Parts(settings, inbox, ledger, compute, destinations)
+    commitments = Commitments(CommitmentBook(ledger.engine))
+    return Parts(settings, inbox, ledger, compute, destinations, commitments)
 
 
 @contextmanager

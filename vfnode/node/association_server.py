@@ -99,7 +99,7 @@ class LimitedReading:
         self._message_bytes = 0
 
 
-class LimitedHandler(RequestHandler):
+class LimitedHandler(RequestHandler):  # type: ignore[misc]  # the library is untyped
     """Gives each association its limited reading."""
 
     server: LimitedServer
@@ -113,7 +113,7 @@ class LimitedHandler(RequestHandler):
         return association
 
 
-class LimitedServer(ThreadedAssociationServer):
+class LimitedServer(ThreadedAssociationServer):  # type: ignore[misc]  # untyped as well
     """The library's server within limits; made by ``AE.make_server``."""
 
     daemon_threads = True  # a caller that never shakes hands does not hold up a stop

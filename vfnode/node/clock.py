@@ -12,6 +12,7 @@ SWEEPS_PER_QUIET_TIME = 4  #: so a series waits at most a quarter longer than it
 LONGEST_SWEEP_S = 1.0
 WATCH_S = 10.0
 RETENTION_S = 3600.0
+ROOM_S = 20.0  #: in which a fast sender fills two gigabytes
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Duties:
     sweep: Callable[[], None]
     watch: Callable[[], None]
     purge: Callable[[], None]
+    make_room: Callable[[], None]
     heartbeat: Callable[[], None]
 
 
@@ -31,6 +33,7 @@ def start_clock(duties: Duties, quiet_s: float) -> BackgroundScheduler:
         duties.sweep: min(LONGEST_SWEEP_S, quiet_s / SWEEPS_PER_QUIET_TIME),
         duties.watch: WATCH_S,
         duties.purge: RETENTION_S,
+        duties.make_room: ROOM_S,
     }
     watchdog_s = watchdog_interval_s()
     if watchdog_s is not None:

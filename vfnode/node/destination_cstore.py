@@ -14,6 +14,25 @@ from vfnode.node.storage_scu import Peer, association, store
 from vfnode.node.tls import client_context
 
 
+def peer_of(section: DestinationSection, settings: Settings) -> Peer:
+    """Whom a destination's settings mean.
+
+    Raises:
+        SettingsError: TLS is on and its files cannot be used.
+    """
+    tls = None
+    if section.tls:
+        tls = client_context(settings.tls, check_host=section.tls_check_host)
+    return Peer(
+        called_ae_title=section.ae_title,
+        host=section.host,
+        port=section.port,
+        calling_ae_title=settings.node.ae_title,
+        timeout_s=section.timeout_s,
+        tls=tls,
+    )
+
+
 class CStoreDestination:
     """A PACS, a router or a workstation that takes C-STORE.
 
@@ -26,17 +45,7 @@ class CStoreDestination:
     """
 
     def __init__(self, section: DestinationSection, settings: Settings) -> None:
-        tls = None
-        if section.tls:
-            tls = client_context(settings.tls, check_host=section.tls_check_host)
-        self._peer = Peer(
-            called_ae_title=section.ae_title,
-            host=section.host,
-            port=section.port,
-            calling_ae_title=settings.node.ae_title,
-            timeout_s=section.timeout_s,
-            tls=tls,
-        )
+        self._peer = peer_of(section, settings)
 
     def send(self, objects: Sequence[ResultObject], on_stored: OnStored) -> None:
         """Send objects in this order; one that is refused does not hold up the others.

@@ -43,6 +43,11 @@ class Ledger:
             metadata.create_all(engine)
         return cls(engine)
 
+    @property
+    def engine(self) -> Engine:
+        """The database, for what else is recorded there."""
+        return self._engine
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()

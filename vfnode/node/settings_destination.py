@@ -29,6 +29,19 @@ class DestinationSection(Section):
         description="Whether the destination's certificate must name its host; off where a PACS "
         "has a certificate for its AE title only.",
     )
+    commitment: bool = Field(
+        default=False,
+        description="Whether it must commit to every object (Storage Commitment, N-ACTION) "
+        "before the job counts as delivered and may be purged. Off, as not every PACS offers "
+        "it. One that answers by a new association must be among receiving.allowed_callers.",
+    )
+    commitment_wait_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=600,
+        description="Seconds to wait for its commitment before the delivery is put off; one "
+        "that comes later counts at the next attempt.",
+    )
     timeout_s: float = Field(
         default=30.0, gt=0, description="Seconds to wait for a connection or one response."
     )

@@ -131,6 +131,20 @@ class RetentionSection(Section):
     keep_days: float = Field(
         default=7.0,
         gt=0,
-        description="Days that images and results of a finished job stay in the spool. Only "
-        "jobs with a receipt from every destination are removed; failed ones stay.",
+        description="Days that the images of a finished job stay in the spool. Only those of "
+        "jobs with a receipt (and a commitment, where it is asked for) from every destination "
+        "are removed; failed ones stay.",
+    )
+    keep_results_days: float = Field(
+        default=30.0,
+        gt=0,
+        description="Days that its results stay: longer than the images, as they are small and "
+        "are what a question is about.",
+    )
+    room_mb: int = Field(
+        default=4096,
+        ge=0,
+        description="Megabytes of the spool's disk below which finished jobs are removed "
+        "before their days are over, the oldest first. More than receiving.reserve_mb, so that "
+        "room is made before senders are turned away.",
     )

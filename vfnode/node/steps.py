@@ -20,6 +20,8 @@ from vfnode.errors import (
     NotEvaluableError,
     VfnodeError,
 )
+from vfnode.node.commitment import Commitments
+from vfnode.node.destination_cstore import peer_of
 from vfnode.node.destinations import Destination
 from vfnode.node.inbox import Inbox
 from vfnode.node.job import Job, JobState
@@ -53,6 +55,7 @@ class Parts:
     ledger: Ledger
     compute: ComputeService
     destinations: Mapping[str, Destination]
+    commitments: Commitments
 
 
 class Steps:
@@ -173,6 +176,14 @@ class Steps:
 
         if waiting:
             self._parts.destinations[destination].send(waiting, on_stored)
+        section = self._sections[destination]
+        if section.commitment:
+            self._parts.commitments.require(
+                peer_of(section, self._parts.settings),
+                destination,
+                objects,
+                section.commitment_wait_s,
+            )
 
     def _job(self, job_id: str) -> Job:
         return self._ledger.jobs(job_id)[0]

@@ -6,18 +6,18 @@ again is what makes Python receivers slow, and what a sender encoded is the orig
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 
 import structlog
 from pydicom import uid
-from pynetdicom import AE, _config, evt
+from pynetdicom import AE, evt
 from pynetdicom.events import Event
 from pynetdicom.sop_class import (
     CTImageStorage,
     EnhancedCTImageStorage,
     LegacyConvertedEnhancedCTImageStorage,
+    StorageCommitmentPushModel,
     Verification,
 )
 
@@ -25,7 +25,9 @@ from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
 from vfnode.errors import InboxFullError, InvalidInstanceError, SettingsError
 from vfnode.node.admission import Admission, handle_requested
 from vfnode.node.association_server import LimitedServer, PortLimits
+from vfnode.node.commitment import Commitments
 from vfnode.node.completeness import Completeness
+from vfnode.node.dimse import keep_identifiers_out_of_logs, send_at_once
 from vfnode.node.inbox import Arrival, Inbox
 from vfnode.node.instance_header import IMPLEMENTATION_VERSION_NAME, ReceivedInstance
 from vfnode.node.settings import Settings
@@ -65,12 +67,20 @@ class StorageSCP:
         settings: AE title, address, limits and time-outs.
         inbox: takes the instances.
         completeness: is told what arrived.
+        commitments: hears what destinations say of Storage Commitment; None without any.
     """
 
-    def __init__(self, settings: Settings, inbox: Inbox, completeness: Completeness) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        inbox: Inbox,
+        completeness: Completeness,
+        commitments: Commitments | None = None,
+    ) -> None:
         self._settings = settings
         self._inbox = inbox
         self._completeness = completeness
+        self._commitments = commitments
         self._server: LimitedServer | None = None
 
     def start(self) -> None:
@@ -87,9 +97,14 @@ class StorageSCP:
             (evt.EVT_C_STORE, handle_store, [self._inbox, self._completeness]),
             (evt.EVT_C_ECHO, handle_echo),
         ]
+        entity = _application_entity(self._settings)
+        if self._commitments is not None:
+            # PS3.4 J.1: the PACS calls and keeps its role of SCP, which it must negotiate.
+            entity.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
+            handlers.append((evt.EVT_N_EVENT_REPORT, self._commitments.handle_report))
         context = server_context(self._settings.tls) if self._settings.receiving.tls else None
         try:
-            self._server = _application_entity(self._settings).make_server(
+            self._server = entity.make_server(
                 (node.host, node.port),
                 evt_handlers=handlers,
                 ssl_context=context,
@@ -150,19 +165,6 @@ def handle_store(event: Event, inbox: Inbox, completeness: Completeness) -> int:
 def handle_echo(_event: Event) -> int:
     """Answer C-ECHO: the node is there."""
     return SUCCESS
-
-
-def send_at_once(event: Event) -> None:
-    """Switch Nagle's algorithm off: it holds a response back for about 40 ms."""
-    connection = event.assoc.dul.socket.socket
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def keep_identifiers_out_of_logs() -> None:
-    """Keep pynetdicom from logging what messages say; what may be logged, vfnode logs."""
-    _config.LOG_HANDLER_LEVEL = "none"
-    _config.LOG_REQUEST_IDENTIFIERS = False
-    _config.LOG_RESPONSE_IDENTIFIERS = False
 
 
 def _application_entity(settings: Settings) -> AE:

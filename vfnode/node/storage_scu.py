@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
@@ -20,7 +21,7 @@ from vfnode.errors import (
     DeliveryRefusedError,
     UnreadableInputError,
 )
-from vfnode.node.storage_scp import keep_identifiers_out_of_logs, send_at_once
+from vfnode.node.dimse import keep_identifiers_out_of_logs, send_at_once
 
 # PS3.4 table B.2-1 and PS3.7 annex C
 STORED = {0x0000, 0xB000, 0xB006, 0xB007}
@@ -74,15 +75,19 @@ def send_files(
 
 
 @contextmanager
-def association(peer: Peer, contexts: set[tuple[str, str]]) -> Iterator[Association]:
+def association(
+    peer: Peer, contexts: set[tuple[str, str]], handlers: Sequence[tuple[Any, ...]] = ()
+) -> Iterator[Association]:
     """An open association; released at the end, aborted if the body raises.
 
     Args:
         contexts: pairs of SOP class and transfer syntax UID; an uncompressed one is
             proposed in both little endian encodings, as the peer may take only one.
+        handlers: of what the peer may ask in return, as pynetdicom has them.
 
     Raises:
         DeliveryDeferredError: nobody answers, or the peer refuses the association.
+        DeliveryRefusedError: it takes nothing of what is proposed.
     """
     keep_identifiers_out_of_logs()
     opened = _entity(peer, contexts).associate(
@@ -91,8 +96,11 @@ def association(peer: Peer, contexts: set[tuple[str, str]]) -> Iterator[Associat
         ae_title=peer.called_ae_title,
         max_pdu=0,
         tls_args=(peer.tls, peer.host) if peer.tls else None,
-        evt_handlers=[(evt.EVT_CONN_OPEN, send_at_once)],
+        evt_handlers=[(evt.EVT_CONN_OPEN, send_at_once), *handlers],
     )
+    if opened.rejected_contexts and not opened.is_established:
+        kinds = {context.abstract_syntax.name for context in opened.rejected_contexts}
+        raise DeliveryRefusedError(f"{peer} accepts none of {', '.join(sorted(kinds))}")
     if not opened.is_established:
         how = "refused the association" if opened.is_rejected else "does not answer"
         raise DeliveryDeferredError(f"{peer} {how}")

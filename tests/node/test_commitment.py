@@ -1,0 +1,177 @@
+"""Storage Commitment: with Orthanc, which answers on a new association, and on the same one."""
+
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from pydicom import Dataset
+from pynetdicom import AE, build_role, evt
+from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+
+from tests.end_to_end.peers import ORTHANC, Orthanc, free_port, wait_until
+from tests.node.factories import node_settings, write_ct
+from tests.node.fake_compute import build
+from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError
+from vfnode.node.commitment import Commitments
+from vfnode.node.commitment_book import CommitmentBook
+from vfnode.node.completeness import Completeness
+from vfnode.node.destination_cstore import CStoreDestination, peer_of
+from vfnode.node.inbox import Inbox
+from vfnode.node.ledger import Ledger
+from vfnode.node.result_object import result_objects
+from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.storage_scp import StorageSCP
+
+needs_orthanc = pytest.mark.skipif(
+    not Path(ORTHANC).exists(), reason="Orthanc is not installed (apt-get install orthanc)"
+)
+
+
+@pytest.fixture
+def objects(tmp_path):
+    images = write_ct(tmp_path / "images", 1)
+    build({"instances": [str(images[0])], "results": str(tmp_path / "results")})
+    return result_objects(tmp_path / "results")
+
+
+@pytest.fixture
+def node(tmp_path):
+    """The parts of a node that have to do with commitment."""
+    settings = node_settings(tmp_path, free_port())
+    settings.node.spool.mkdir()
+    ledger = Ledger.open(settings.database_url)
+    book = CommitmentBook(ledger.engine)
+    commitments = Commitments(book)
+    completeness = Completeness(1.0, time.monotonic)
+    scp = StorageSCP(settings, Inbox(tmp_path / "inbox", 0), completeness, commitments)
+    scp.start()
+    yield SimpleNamespace(settings=settings, ledger=ledger, book=book, commitments=commitments)
+    scp.stop(1.0)
+    ledger.close()
+
+
+def section(port, ae_title):
+    return DestinationSection(name="pacs", ae_title=ae_title, port=port, timeout_s=10)
+
+
+def require(node, pacs, objects, wait_s=20.0):
+    node.commitments.require(peer_of(pacs, node.settings), "pacs", objects, wait_s)
+
+
+@pytest.fixture
+def orthanc(node, tmp_path):
+    me = ["VFNODE", "127.0.0.1", node.settings.node.port]
+    pacs = Orthanc(tmp_path / "orthanc", DicomModalities={"vfnode": me})
+    pacs.start()
+    yield section(pacs.dicom_port, "ORTHANC")
+    pacs.stop()
+
+
+@needs_orthanc
+def test_orthanc_commits_to_what_it_has_by_an_association_of_its_own(node, orthanc, objects):
+    """N-ACTION, then N-EVENT-REPORT to the node's port."""
+    CStoreDestination(orthanc, node.settings).send(objects, lambda _each, _status: None)
+
+    require(node, orthanc, objects)
+
+    assert node.book.missing("pacs", [each.sop_instance_uid for each in objects]) == set()
+
+
+@needs_orthanc
+def test_what_orthanc_lacks_is_not_committed_and_is_sent_again(node, orthanc, objects):
+    """An object that was deleted after it was stored loses its receipt."""
+    CStoreDestination(orthanc, node.settings).send(objects[:1], lambda _each, _status: None)
+    for each in objects:
+        node.ledger.add_receipt("job", "pacs", each.sop_instance_uid, each.sop_class_uid, 0)
+
+    with pytest.raises(DeliveryDeferredError, match="not yet committed"):
+        require(node, orthanc, objects, wait_s=3.0)
+
+    uids = [each.sop_instance_uid for each in objects]
+    wait_until(lambda: node.ledger.received("pacs", uids) == {uids[0]}, "one receipt is gone")
+
+
+class SamePeer:
+    """A PACS that reports on the association on which it was asked."""
+
+    def __init__(self, failure_reason=None):
+        self._failure_reason = failure_reason
+        entity = AE("PACS")
+        entity.add_supported_context(StorageCommitmentPushModel)
+        handlers = [(evt.EVT_N_ACTION, self._asked), (evt.EVT_DIMSE_SENT, self._answered)]
+        self._report = None
+        self.server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+        self.port = self.server.server_address[1]
+
+    def _asked(self, event):
+        request = event.action_information
+        self._report = Dataset()
+        self._report.TransactionUID = request.TransactionUID
+        items = request.ReferencedSOPSequence
+        if self._failure_reason is None:
+            self._report.ReferencedSOPSequence = items
+        else:
+            for item in items:
+                item.FailureReason = self._failure_reason
+            self._report.FailedSOPSequence = items
+        return 0x0000, None
+
+    def _answered(self, event):
+        report, self._report = self._report, None
+        if report is not None:
+
+            def tell():
+                event.assoc.send_n_event_report(
+                    report, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+                )
+
+            threading.Thread(target=tell, daemon=True).start()
+
+
+def test_a_report_on_the_same_association_counts(node, objects):
+    """As many archives do that commit at once."""
+    pacs = SamePeer()
+    try:
+        require(node, section(pacs.port, "PACS"), objects)
+    finally:
+        pacs.server.shutdown()
+
+    assert node.book.missing("pacs", [each.sop_instance_uid for each in objects]) == set()
+
+
+def test_a_pacs_without_storage_commitment_is_named_with_the_remedy(node, objects):
+    """It is a wrong setting, and trying again does not help."""
+    entity = AE("PACS")
+    entity.add_supported_context("1.2.840.10008.1.1")
+    server = entity.start_server(("127.0.0.1", 0), block=False)
+    try:
+        with pytest.raises(DeliveryRefusedError, match="Storage Commitment Push Model"):
+            require(node, section(server.server_address[1], "PACS"), objects)
+    finally:
+        server.shutdown()
+
+
+def test_a_report_that_nobody_asked_for_changes_nothing(node, objects):
+    """Its sender is told that there is no such transaction."""
+    report = Dataset()
+    report.TransactionUID = "1.2.3"
+    item = Dataset()
+    item.ReferencedSOPClassUID = objects[0].sop_class_uid
+    item.ReferencedSOPInstanceUID = objects[0].sop_instance_uid
+    report.ReferencedSOPSequence = [item]
+    entity = AE("PACS")
+    entity.add_requested_context(StorageCommitmentPushModel)
+    role = build_role(StorageCommitmentPushModel, scp_role=True)
+    opened = entity.associate(
+        "127.0.0.1", node.settings.node.port, ae_title="VFNODE", ext_neg=[role]
+    )
+
+    status, _ = opened.send_n_event_report(
+        report, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+    )
+    opened.release()
+
+    assert status.Status == 0x0115
+    assert node.book.missing("pacs", [objects[0].sop_instance_uid])
