@@ -43,7 +43,7 @@ def main(control: Path) -> None:
 
 def answer(request: dict[str, Any], control: Path) -> dict[str, Any]:
     if request["command"] == "build":
-        build(request)
+        build(request, "severe" if (control / "fracture").exists() else "normal")
         return {"result": {}}
     if (control / "crash").exists():
         os._exit(3)
@@ -58,13 +58,13 @@ def answer(request: dict[str, Any], control: Path) -> dict[str, Any]:
     return {"result": {"reason": None}}
 
 
-def build(request: dict[str, Any]) -> None:
+def build(request: dict[str, Any], grade: str = "normal") -> None:
     source = dcmread(request["instances"][0], stop_before_pixels=True)
     folder = Path(request["results"])
     folder.mkdir(parents=True, exist_ok=True)
     for name, sop_class in OBJECTS.items():
         save_object(folder / name, sop_class, source)
-    (folder / "result.json").write_text("{}")
+    (folder / "result.json").write_text(json.dumps({"patient": {"grade": grade}}))
 
 
 def save_object(path: Path, sop_class: str, source: Dataset) -> None:

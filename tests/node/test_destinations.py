@@ -1,11 +1,16 @@
 """Destinations: the contract of every kind, and what the answers of a PACS mean."""
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
 import pytest
 from pydicom import dcmread
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import SecondaryCaptureImageStorage
 
-from tests.end_to_end.peers import free_port
+from tests.end_to_end.peers import ORTHANC, Orthanc
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError, SettingsError
@@ -13,7 +18,10 @@ from vfnode.node.destinations import DESTINATION_KINDS, make_destinations
 from vfnode.node.result_object import result_objects
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.storage_scu import STORED
 from vfnode.node.testing import StoragePeer
+
+DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 
 @pytest.fixture
@@ -32,28 +40,67 @@ def make(kind, port):
     return DESTINATION_KINDS[kind](section(port, kind), Settings())
 
 
-@pytest.mark.parametrize("kind", DESTINATION_KINDS)
-def test_every_kind_delivers_all_objects_and_tells_of_each(kind, objects, tmp_path):
-    """The receiver has what was sent, and a second sending leaves it at that."""
-    peer = StoragePeer(tmp_path / "pacs")
-    stored = []
-    try:
-        for _ in range(2):
-            make(kind, peer.port).send(objects, lambda each, status: stored.append((each, status)))
-    finally:
+@pytest.fixture
+def receiver(request, tmp_path):
+    """A receiver of the kind: its section, what it holds, and how it goes away."""
+    kind = request.param
+    if kind == "dicom":
+        peer = StoragePeer(tmp_path / "pacs")
+        yield (
+            section(peer.port),
+            lambda: [dcmread(p).SOPInstanceUID for p in peer.stored],
+            peer.stop,
+        )
         peer.stop()
+    elif kind == "folder":
+        folder = tmp_path / "share"
+        folder.mkdir()
+        yield (
+            DestinationSection(name="share", kind=kind, folder=folder),
+            lambda: [dcmread(path).SOPInstanceUID for path in folder.glob("*/*.dcm")],
+            lambda: folder.rename(tmp_path / "not mounted"),
+        )
+    else:
+        if not (Path(ORTHANC).exists() and DICOMWEB.exists()):
+            pytest.skip("apt-get install orthanc orthanc-dicomweb")
+        pacs = Orthanc(tmp_path / "orthanc", Plugins=[str(DICOMWEB)])
+        pacs.start()
+        yield (
+            DestinationSection(
+                name="web", kind=kind, url=f"http://127.0.0.1:{pacs.http_port}/dicom-web"
+            ),
+            lambda: [each["SOPInstanceUID"] for each in pacs.instances()],
+            pacs.stop,
+        )
+        pacs.stop()
 
-    assert stored == [(each, 0) for each in objects] * 2
-    assert {dcmread(path).SOPInstanceUID for path in peer.stored} == {
-        each.sop_instance_uid for each in objects
-    }
+
+each_kind = pytest.mark.parametrize("receiver", DESTINATION_KINDS, indirect=True)
 
 
-@pytest.mark.parametrize("kind", DESTINATION_KINDS)
-def test_every_kind_defers_when_nobody_is_there(kind, objects):
+@each_kind
+def test_every_kind_delivers_all_objects_and_tells_of_each(receiver, objects):
+    """The receiver has what was sent, and a second sending leaves it at that."""
+    made, held, _go_away = receiver
+    stored = []
+    for _ in range(2):
+        destination = DESTINATION_KINDS[made.kind](made, Settings())
+        destination.send(objects, lambda each, status: stored.append((each, status)))
+
+    assert [each for each, _ in stored] == objects * 2
+    assert {status for _, status in stored} <= STORED
+    assert sorted(held()) == sorted(each.sop_instance_uid for each in objects)
+
+
+@each_kind
+def test_every_kind_defers_when_nobody_is_there(receiver, objects):
     """Not reachable now is no refusal."""
-    with pytest.raises(DeliveryDeferredError, match="does not answer"):
-        make(kind, free_port()).send(objects, lambda _each, _status: None)
+    made, _held, go_away = receiver
+    destination = DESTINATION_KINDS[made.kind](made, Settings())
+    go_away()
+
+    with pytest.raises(DeliveryDeferredError, match=r"does not answer|there is no folder"):
+        destination.send(objects, lambda _each, _status: None)
 
 
 @pytest.mark.parametrize(
@@ -141,5 +188,72 @@ def test_an_unknown_kind_is_a_wrong_setting(tmp_path):
     """With the kinds that there are."""
     settings = node_settings(tmp_path, 11112, section(104, kind="carrier-pigeon"))
 
-    with pytest.raises(SettingsError, match=r"destinations\.pacs\.kind.*\['dicom'\]"):
+    with pytest.raises(SettingsError, match=r"pacs\.kind.*\['dicom', 'folder', 'stow'\]"):
         make_destinations(settings)
+
+
+@pytest.fixture
+def web():
+    """A DICOMweb service that answers every request alike; set ``code`` and ``body``."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.dumps(self.server.body).encode()
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(self.server.code)
+            self.send_header("Content-Type", "application/dicom+json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            self.server.authorization = self.headers.get("Authorization")
+
+        def log_message(self, *_arguments):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.code, server.body = 200, {}
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def web_section(web, **more):
+    url = f"http://127.0.0.1:{web.server_port}/dicom-web"
+    return DestinationSection(name="web", kind="stow", url=url, timeout_s=5, **more)
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "error"),
+    [
+        (503, {}, DeliveryDeferredError),
+        (429, {}, DeliveryDeferredError),
+        (401, {}, DeliveryRefusedError),
+        (409, {}, DeliveryRefusedError),
+        (202, {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0xA700]}}]}},
+         DeliveryDeferredError),
+        (202, {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0xA900]}}]}},
+         DeliveryRefusedError),
+        (200, {}, DeliveryDeferredError),
+    ],
+)  # fmt: skip
+def test_the_answer_of_a_web_archive_decides_whether_to_try_again(code, body, error, web, objects):
+    """By the HTTP status, and by the failure reason that stands in a success."""
+    web.code, web.body = code, body
+
+    with pytest.raises(error):
+        DESTINATION_KINDS["stow"](web_section(web), Settings()).send(objects, lambda *_: None)
+
+
+def test_a_password_comes_from_its_file(web, objects, tmp_path):
+    """And is in no settings."""
+    secret = tmp_path / "password"
+    secret.write_text("open sesame\n")
+    made = web_section(web, user="vfnode", password_file=secret)
+    web.code = 503
+
+    with pytest.raises(DeliveryDeferredError) as caught:
+        DESTINATION_KINDS["stow"](made, Settings()).send(objects, lambda *_: None)
+
+    assert web.authorization == "Basic dmZub2RlOm9wZW4gc2VzYW1l"
+    assert "sesame" not in str(caught.value)

@@ -169,6 +169,31 @@ def test_a_destination_that_never_answers_fails_after_its_attempts(tmp_path, con
     assert job.deliveries[0].attempts == 2
 
 
+@pytest.mark.parametrize(("fracture", "sent"), [(True, 2), (False, 0)])
+def test_a_destination_for_positives_gets_no_normal_results(
+    fracture, sent, tmp_path, control, images, peer
+):
+    """The other one gets all; without any for this result the job is done all the same."""
+    if fracture:
+        (control / "fracture").touch()
+    everything = StoragePeer(tmp_path / "all")
+    settings = node_settings(
+        tmp_path,
+        free_port(),
+        destination(peer.port, "service", positives_only=True),
+        destination(everything.port, "all"),
+    )
+
+    with node(settings, control):
+        send(settings, images)
+        job = finished(settings, images)
+    everything.stop()
+
+    assert job.state is JobState.DELIVERED
+    assert len(peer.requests) == sent
+    assert len(everything.requests) == 2
+
+
 def test_without_destinations_results_stay_in_the_spool(tmp_path, control, images):
     """A site can try the node before it connects a PACS."""
     settings = node_settings(tmp_path, free_port())

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from vfnode.errors import SettingsError
 from vfnode.node.destination_cstore import CStoreDestination
+from vfnode.node.destination_folder import FolderDestination
+from vfnode.node.destination_stow import StowDestination
 from vfnode.node.result_object import OnStored, ResultObject
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
@@ -33,6 +35,8 @@ class Destination(Protocol):
 #: kind -> maker, given the settings of the destination and those of the node
 DESTINATION_KINDS: Mapping[str, Callable[[DestinationSection, Settings], Destination]] = {
     "dicom": CStoreDestination,
+    "folder": FolderDestination,
+    "stow": StowDestination,
 }
 
 

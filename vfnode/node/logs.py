@@ -13,9 +13,11 @@ import structlog
 LIBRARY_LEVELS = {
     "apscheduler": logging.WARNING,
     "dbos": logging.WARNING,
+    "dicomweb_client": logging.ERROR,
     "pynetdicom": logging.ERROR,
     "pydicom": logging.ERROR,
     "sqlalchemy": logging.WARNING,
+    "urllib3": logging.ERROR,
 }
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import dcmread
+
+from vfnode.spine.genant import GenantGrade
+
+RESULT_NAME = "result.json"
+POSITIVE = {GenantGrade.MODERATE.value, GenantGrade.SEVERE.value}
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,12 @@ OnStored = Callable[[ResultObject, int], None]
 def result_objects(folder: Path) -> list[ResultObject]:
     """The DICOM objects of a results folder, in order of their names."""
     return [_result_object(path) for path in sorted(folder.glob("*.dcm"))]
+
+
+def holds_fracture(folder: Path) -> bool:
+    """Whether the result in a folder reports a moderate or severe fracture."""
+    patient = json.loads((folder / RESULT_NAME).read_text("utf-8")).get("patient") or {}
+    return patient.get("grade") in POSITIVE
 
 
 def _result_object(path: Path) -> ResultObject:

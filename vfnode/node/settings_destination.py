@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import Field, model_validator
 
 from vfnode.node.settings_section import AE_TITLE, Section
 
@@ -15,9 +17,39 @@ class DestinationSection(Section):
         examples=["pacs"],
         description="Short name for logs and receipts.",
     )
-    kind: str = Field(default="dicom", description="How it is reached: 'dicom' sends by C-STORE.")
+    kind: str = Field(
+        default="dicom",
+        description="How it is reached: 'dicom' sends by C-STORE, 'stow' by DICOMweb STOW-RS, "
+        "'folder' writes files.",
+    )
+    positives_only: bool = Field(
+        default=False,
+        description="Whether it gets only results with a moderate or severe fracture, as a "
+        "worklist for a fracture service wants. Off: a normal result is a result.",
+    )
     ae_title: str = Field(
-        pattern=AE_TITLE, examples=["PACS"], description="AE title of the destination."
+        default="",
+        pattern=f"^$|{AE_TITLE}",
+        examples=["PACS"],
+        description="AE title of the destination; kind 'dicom' needs it.",
+    )
+    folder: Path | None = Field(
+        default=None,
+        examples=["/srv/results"],
+        description="Kind 'folder': where it writes <study UID>/<SOP instance UID>.dcm. It must "
+        "exist: while it does not, as a share that is not mounted, deliveries wait.",
+    )
+    url: str = Field(
+        default="",
+        pattern=r"^$|^https?://[^@]+$",
+        examples=["https://archive.example/dicom-web"],
+        description="Kind 'stow': address of the DICOMweb service, without credentials.",
+    )
+    user: str = Field(default="", description="Kind 'stow': user of HTTP Basic, if it wants one.")
+    password_file: Path | None = Field(
+        default=None,
+        examples=["/etc/vfnode/archive.password"],
+        description="Kind 'stow': file with the password, so that it is in no settings file.",
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Host name or address.")
     port: int = Field(default=104, ge=1, le=65535, description="TCP port.")
@@ -59,3 +91,12 @@ class DestinationSection(Section):
     longest_pause_s: float = Field(
         default=600.0, gt=0, description="Seconds that a pause grows to."
     )
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> DestinationSection:
+        needed = {"dicom": "ae_title", "stow": "url", "folder": "folder"}.get(self.kind)
+        if needed and not getattr(self, needed):
+            raise ValueError(f"{needed} must be given for kind {self.kind!r}")
+        if self.commitment and self.kind != "dicom":
+            raise ValueError(f"commitment is for kind 'dicom' alone, not {self.kind!r}")
+        return self

@@ -26,7 +26,7 @@ from vfnode.node.destinations import Destination
 from vfnode.node.inbox import Inbox
 from vfnode.node.job import Job, JobState
 from vfnode.node.ledger import Ledger
-from vfnode.node.result_object import ResultObject, result_objects
+from vfnode.node.result_object import ResultObject, holds_fracture, result_objects
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.spool import job_folder, read_instances
@@ -90,11 +90,15 @@ class Steps:
         self._ledger.set_state(job_id, JobState.RUNNING, "build")
         if not self._ask(job_id, "build"):
             return []
-        for name in self._sections:
+        is_positive = holds_fracture(job_folder(self._parts.settings, job_id).results)
+        chosen = [
+            name for name, each in self._sections.items() if is_positive or not each.positives_only
+        ]
+        for name in chosen:
             self._ledger.set_delivery(job_id, name, JobState.WAITING, 0, "")
-        if not self._sections:
+        if not chosen:
             self.settle(job_id)
-        return list(self._sections)
+        return chosen
 
     def send(self, job_id: str, destination: str, attempt: int) -> float | None:
         """Try once to deliver what a destination has no receipt for.

@@ -50,11 +50,14 @@ class StoragePeer:
             (evt.EVT_C_ECHO, handle_echo),
         ]
         self._server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
+        self._listens = True
         self.port: int = self._server.server_address[1]
 
     def stop(self) -> None:
-        """Listen no more."""
-        self._server.shutdown()
+        """Listen no more; again has no effect."""
+        if self._listens:
+            self._listens = False
+            self._server.shutdown()
 
     @property
     def stored(self) -> list[Path]:

@@ -1,0 +1,65 @@
+"""The destination kind 'folder': objects as files, for an archive or a script that watches it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydicom import dcmread
+
+from vfnode.errors import DeliveryDeferredError
+from vfnode.node.inbox import sync_folder
+from vfnode.node.result_object import OnStored, ResultObject
+from vfnode.node.settings import Settings
+from vfnode.node.settings_destination import DestinationSection
+
+STORED = 0x0000
+
+
+class FolderDestination:
+    """``<folder>/<study>/<SOP instance>.dcm``; each file is there whole or not at all.
+
+    Args:
+        section: its settings.
+        settings: those of the node; nothing of them is needed.
+    """
+
+    def __init__(self, section: DestinationSection, settings: Settings) -> None:  # noqa: ARG002
+        assert section.folder is not None  # the section's own check
+        self._folder = section.folder
+
+    def send(self, objects: Sequence[ResultObject], on_stored: OnStored) -> None:
+        """Write objects in this order.
+
+        Raises:
+            DeliveryDeferredError: the folder is not there, or cannot be written now.
+        """
+        # It is not made here: where a share is not mounted, results would fill the disk
+        # below its mount point, and be hidden when it comes back.
+        if not self._folder.is_dir():
+            raise DeliveryDeferredError(f"there is no folder {self._folder}")
+        for each in objects:
+            try:
+                self._write(each)
+            except OSError as error:
+                raise DeliveryDeferredError(
+                    f"{self._folder} cannot be written: {error.strerror}"
+                ) from error
+            on_stored(each, STORED)
+
+    def _write(self, each: ResultObject) -> None:
+        study_uid = str(dcmread(each.path, specific_tags=["StudyInstanceUID"]).StudyInstanceUID)
+        study = self._folder / study_uid
+        study.mkdir(exist_ok=True)
+        temporary = study / f".{uuid.uuid4().hex}.part"
+        try:
+            with temporary.open("xb") as file:
+                file.write(each.path.read_bytes())
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(study / f"{each.sop_instance_uid}.dcm")
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        sync_folder(study)
