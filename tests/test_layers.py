@@ -14,8 +14,9 @@ ALLOWED = {
     "inference": {"errors", "spine", "networks"},
     "dicom": {"errors", "spine"},
     "training": {"errors", "spine", "networks", "inference"},
+    "evaluation": {"errors", "spine", "networks", "inference", "dicom"},
     "node": {"errors", "spine", "inference", "dicom"},
-    "cli": {"errors", "spine", "inference", "dicom", "node", "training"},
+    "cli": {"errors", "spine", "inference", "dicom", "node", "training", "evaluation"},
 }
 #: library -> where it may be imported
 HOMES = {

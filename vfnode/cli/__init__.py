@@ -14,6 +14,7 @@ from vfnode import __version__
 from vfnode.cli.analyze import analyze
 from vfnode.cli.check import check
 from vfnode.cli.demo import demo
+from vfnode.cli.evaluate import evaluate
 from vfnode.cli.serve import jobs, retry, send, serve, settings
 from vfnode.cli.train import train
 from vfnode.errors import SettingsError, VfnodeError
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (analyze, demo, serve, send, jobs, retry, settings, check):
+for command in (analyze, demo, serve, send, jobs, retry, settings, check, evaluate):
     app.command()(command)
 app.add_typer(train, name="train")
 

@@ -1,0 +1,93 @@
+"""Semi-real deformities: known size, real texture, nothing else moved."""
+
+import numpy as np
+import pytest
+
+from tests.evaluation.factories import PITCH_MM, box
+from vfnode.errors import GeometryError
+from vfnode.evaluation.warp import KINDS, Deformation, deform
+from vfnode.spine.genant import height_ratio
+from vfnode.spine.vertebra import heights_mm
+from vfnode.spine.volume import CTVolume
+
+BONE_HU, SHELL_HU, DISC_HU = 300, 800, 80
+KEYPOINTS = np.array([box(PITCH_MM), box(0.0), box(-PITCH_MM)])
+
+
+def phantom() -> CTVolume:
+    """Three bodies with bright endplates at 1 mm, discs of 5 mm between them."""
+    affine = np.array([[0, 0, 1.0, -40], [0, 1.0, 0, -40], [-1.0, 0, 0, 45], [0, 0, 0, 1.0]])
+    z_mm = (45.0 - np.arange(91))[:, None, None]
+    y_mm, x_mm = (np.arange(81) - 40.0)[:, None], np.arange(81) - 40.0
+    nearest = PITCH_MM * np.clip(np.round(z_mm / PITCH_MM), -1, 1)
+    from_middle = np.abs(z_mm - nearest)
+    column = (np.abs(y_mm) <= 11) & (np.abs(x_mm) <= 14)
+    hu = np.where(from_middle <= 8.5, BONE_HU, np.where(from_middle <= 10.5, SHELL_HU, DISC_HU))
+    return CTVolume(np.where(column, hu, 0).astype(np.int16), affine)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("ratio", [0.45, 0.7, 0.9])
+@pytest.mark.parametrize("superior_share", [0.0, 0.5, 1.0])
+def test_the_pushed_points_have_the_ratio_that_was_asked_for(kind, ratio, superior_share):
+    """The truth of a semi-real case is exact, not estimated."""
+    deformation = Deformation(kind, ratio, superior_share)
+
+    _, moved = deform(phantom(), KEYPOINTS, 1, deformation)
+
+    assert height_ratio(heights_mm(moved[1])) == pytest.approx(ratio, abs=1e-3)
+
+
+@pytest.mark.parametrize(("kind", "lowest"), [("wedge", 0), ("biconcave", 1), ("crush", 2)])
+def test_each_kind_lowers_its_own_part(kind, lowest):
+    """A wedge the front, a biconcave body the middle, a crush the back and the rest less."""
+    _, moved = deform(phantom(), KEYPOINTS, 1, Deformation(kind, 0.6))
+
+    assert heights_mm(moved[1]).argmin() == lowest
+
+
+def test_the_endplate_lies_where_its_points_were_pushed():
+    """Bright endplate at each pushed point, bone below, disc above: as before the warp."""
+    volume, moved = deform(phantom(), KEYPOINTS, 1, Deformation("wedge", 0.5, 1.0))
+
+    superior = moved[1, :2, 0]
+    below, above = np.array([0, 0, 4.0]), np.array([0, 0, -3.0])
+    assert superior[0, 2] == pytest.approx(0.0, abs=0.01)
+    assert (volume.sample(superior) > 0.7 * SHELL_HU).all()
+    assert volume.sample(superior - below) == pytest.approx(BONE_HU, abs=60)
+    assert volume.sample(superior - above) == pytest.approx(DISC_HU, abs=60)
+
+
+def test_neighbours_and_all_else_stay_untouched():
+    """What was not to be deformed keeps its points and every voxel."""
+    before = phantom()
+
+    volume, moved = deform(before, KEYPOINTS, 1, Deformation("crush", 0.6))
+
+    assert np.array_equal(moved[[0, 2]], KEYPOINTS[[0, 2]])
+    z_mm = 45.0 - np.arange(91)
+    assert np.array_equal(volume.hu[np.abs(z_mm) > 15], before.hu[np.abs(z_mm) > 15])
+    assert not np.array_equal(volume.hu, before.hu)
+
+
+def test_a_lower_endplate_alone_leaves_the_upper_one():
+    """One endplate may break and the other not."""
+    _, moved = deform(phantom(), KEYPOINTS, 1, Deformation("biconcave", 0.6, 0.0))
+
+    assert np.allclose(moved[1, :, 0], KEYPOINTS[1, :, 0])
+    assert moved[1, 1, 1, 2] == pytest.approx(-2.0, abs=0.02)  # 20 mm x 0.6 below +10
+
+
+def test_a_body_that_is_already_lower_is_refused():
+    """A warp never makes a body higher."""
+    low = KEYPOINTS.copy()
+    low[1] = box(0.0, (10.0, 20.0, 20.0))
+
+    with pytest.raises(GeometryError, match="cannot become"):
+        deform(phantom(), low, 1, Deformation("wedge", 0.8))
+
+
+def test_an_unknown_deformation_is_refused():
+    """A wrong word is an error, not a biconcave body."""
+    with pytest.raises(GeometryError):
+        Deformation("pancake", 0.5)

@@ -1,0 +1,1 @@
+"""How well an analysis measures: data sets with known truth, figures, and the page of both."""

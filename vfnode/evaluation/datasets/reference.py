@@ -1,0 +1,89 @@
+"""Reference readings: a list of CT, each with the curve and six keypoints a body read by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vfnode.dicom.ct_series import read_ct_series
+from vfnode.dicom.nifti import read_nifti
+from vfnode.errors import UnreadableInputError
+from vfnode.evaluation.cases import Body, Case, Reading
+from vfnode.evaluation.datasets.adapter import Adapter, Options, read_json
+from vfnode.spine.vertebra import COLUMNS, ENDS
+from vfnode.spine.volume import CTVolume
+
+
+@dataclass(frozen=True)
+class ReadCT:
+    """One entry of a case list."""
+
+    name: str
+    images: Path  #: DICOM folder or NIfTI
+    reading: Reading
+    tags: dict[str, str]
+
+    def volume(self) -> CTVolume:
+        """The CT, axes in canonical order."""
+        if self.images.is_dir():
+            return read_ct_series([self.images])[0].volume.canonical()
+        return read_nifti(self.images)
+
+
+def read_list(path: Path) -> tuple[ReadCT, ...]:
+    """Entries of a case list: ``[{"reading": ..., "images": ..., "kernel": ...}]``.
+
+    Paths are relative to the list; the kernel may be left out.
+
+    Raises:
+        UnreadableInputError: the list or a reading is missing or of another form.
+    """
+    try:
+        return tuple(_entry(path.parent, entry) for entry in read_json(path))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnreadableInputError(f"{path} or a reading it names lacks {error}") from error
+
+
+def _entry(folder: Path, entry: dict[str, Any]) -> ReadCT:
+    data = read_json(folder / entry["reading"])
+    tags = {"kernel": str(entry["kernel"])} if "kernel" in entry else {}
+    return ReadCT(data["case"], folder / entry["images"], parse_reading(data), tags)
+
+
+def parse_reading(data: dict[str, Any]) -> Reading:
+    """A reading from its JSON form (patient LPS, mm); KeyError where a field is missing."""
+    curve = data.get("curve_patient_mm")
+    bodies = tuple(_body(vertebra) for vertebra in data["vertebrae"])
+    return Reading(bodies, np.array(curve, float) if curve else None)
+
+
+def _body(vertebra: dict[str, Any]) -> Body:
+    named = vertebra["keypoints_patient_mm"]
+    if vertebra.get("complete", True):
+        points = np.array([[named[column][end] for end in ENDS] for column in COLUMNS], float)
+        return Body.of_keypoints(points, vertebra["level"])
+    seen = [point for pair in named.values() for point in (pair or {}).values() if point]
+    centre = vertebra.get("centre_patient_mm") or np.mean(seen, 0)
+    return Body(np.array(centre, float), level=vertebra["level"], complete=False)
+
+
+def cases(source: str, options: Options) -> Iterator[Case]:  # noqa: ARG001 - as every adapter
+    """One case a CT of the list."""
+    for ct in read_list(Path(source)):
+
+        def load(ct: ReadCT = ct) -> tuple[CTVolume, Reading]:
+            return ct.volume(), ct.reading
+
+        yield Case(ct.name, ct.name, load, tags=ct.tags)
+
+
+REFERENCE = Adapter(
+    "reference",
+    "LIST.json",
+    "Real CT against readings by hand, each with its own reading error.",
+    cases,
+)

@@ -1,0 +1,86 @@
+"""Semi-real cases: every real CT of a case list, deformed several times by known amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from vfnode.errors import GeometryError
+from vfnode.evaluation.cases import Body, Case, Reading
+from vfnode.evaluation.datasets.adapter import Adapter, Options
+from vfnode.evaluation.datasets.reference import ReadCT, read_list
+from vfnode.evaluation.warp import KINDS, Deformation, deform
+from vfnode.spine.volume import CTVolume, FloatArray
+
+LOWEST_RATIO, HIGHEST_RATIO = 0.35, 0.9  #: asked for, drawn uniformly
+UNDEFORMED = "not deformed by us"
+
+
+def deformed(ct: ReadCT, seed: tuple[int, ...]) -> tuple[CTVolume, Reading]:
+    """Deform every second whole body of a CT; kind, size and endplates are drawn.
+
+    A body that cannot take what was drawn for it (already lower, or too low) stays as it is.
+
+    Returns:
+        The warped CT, and the reading that went through the same warps.
+    """
+    rng = np.random.default_rng(seed)
+    volume, bodies = ct.volume(), ct.reading.bodies
+    whole = [i for i, body in enumerate(bodies) if body.complete]
+    points = np.array([_keypoints(bodies[i]) for i in whole])
+    groups = [UNDEFORMED] * len(whole)
+    for chosen in range(int(rng.integers(2)), len(whole), 2):
+        deformation = draw(rng)
+        try:
+            volume, points = deform(volume, points, chosen, deformation)
+        except GeometryError:
+            continue
+        groups[chosen] = deformation.kind
+    read = dict(zip(whole, zip(points, groups, strict=True), strict=True))
+    return volume, replace(
+        ct.reading,
+        bodies=tuple(
+            Body.of_keypoints(read[i][0], body.level, read[i][1]) if i in read else body
+            for i, body in enumerate(bodies)
+        ),
+    )
+
+
+def draw(rng: np.random.Generator) -> Deformation:
+    """A random deformation, mild to severe, of one or both endplates."""
+    return Deformation(
+        kind=str(rng.choice(KINDS)),
+        ratio=float(rng.uniform(LOWEST_RATIO, HIGHEST_RATIO)),
+        superior_share=float(rng.choice([1.0, 0.0, 0.5], p=[0.4, 0.2, 0.4])),
+        sharpness=float(rng.uniform(0.5, 2.0)),
+    )
+
+
+def _keypoints(body: Body) -> FloatArray:
+    assert body.keypoints_mm is not None
+    return body.keypoints_mm
+
+
+def cases(source: str, options: Options) -> Iterator[Case]:
+    """``options.rounds`` cases a CT of the list; the patient is the real CT."""
+    for number, ct in enumerate(read_list(Path(source))):
+        for turn in range(options.rounds):
+
+            def load(
+                ct: ReadCT = ct, seed: tuple[int, ...] = (options.seed, number, turn)
+            ) -> tuple[CTVolume, Reading]:
+                return deformed(ct, seed)
+
+            yield Case(f"{ct.name} #{turn + 1}", ct.name, load, tags=ct.tags)
+
+
+SEMI_REAL = Adapter(
+    "semi-real",
+    "LIST.json",
+    "Real CT whose vertebral bodies were deformed by a smooth warp of known size: real texture,"
+    " computed truth. No fracture line, no sclerosis, no change of the spine's course.",
+    cases,
+)

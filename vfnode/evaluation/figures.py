@@ -1,0 +1,172 @@
+"""Tables 1 to 3 of the paper and ours, with bootstrap intervals over patients."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from vfnode.evaluation import metrics
+from vfnode.evaluation.metrics import SPECIFICITY, Metric
+from vfnode.evaluation.ranking import (
+    TASKS,
+    Ranked,
+    Results,
+    auc,
+    patients,
+    sensitivity_at,
+    task_of,
+    vertebrae,
+)
+from vfnode.evaluation.results import CaseResult
+
+DRAWS = 500
+INTERVAL_PERCENT = (2.5, 97.5)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure of a table: what it is called, how it is made, what the paper reached."""
+
+    name: str
+    metric: Metric
+    paper: str = ""  #: Zakharov, Pisov et al., Med Image Anal 83 (2023)
+    goal: str = ""  #: ours
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a title."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured figure with its 95 % interval; NaN where undefined."""
+
+    value: float
+    low: float
+    high: float
+
+
+def _ranked_auc(results: Results, ranked: Callable[[Results], Ranked], task: str) -> float:
+    return auc(*task_of(ranked(results), task))
+
+
+def _ranked_sensitivity(results: Results, ranked: Callable[[Results], Ranked], task: str) -> float:
+    return sensitivity_at(*task_of(ranked(results), task), SPECIFICITY)
+
+
+def _table_3() -> tuple[Row, ...]:
+    who = (("vertebra", vertebrae, "0.959 to 0.981"), ("patient", patients, "up to 0.96"))
+    rows = []
+    for name, ranked, paper in who:
+        for task in TASKS:
+            known = paper if task == "G0-1 vs G2-3" or ranked is patients else ""
+            area = partial(_ranked_auc, ranked=ranked, task=task)
+            found = partial(_ranked_sensitivity, ranked=ranked, task=task)
+            rows.append(Row(f"{name}: {task}, AUC", area, known))
+            rows.append(Row(f"{name}: {task}, sensitivity at specificity 0.9", found))
+    return tuple(rows)
+
+
+TABLES = (
+    Table(
+        "Table 1: localisation of the spine",
+        (
+            Row("curve error, mm", metrics.curve_error, "0.92 (Cancer500), 1.19 (VerSe)", "≤ 1.5"),
+            Row("limits error, mm", metrics.limits_error),
+        ),
+    ),
+    Table(
+        "Table 2: detection of vertebral bodies",
+        (
+            Row("precision", metrics.precision, "0.991", "≥ 0.98"),
+            Row("recall", metrics.recall, "0.990", "≥ 0.98"),
+            Row("AUC for G ≤ 0.74", metrics.vertebra_auc, "0.959 to 0.981", "≥ 0.96"),
+            Row("sensitivity at specificity 0.9, G ≤ 0.74", metrics.vertebra_sensitivity),
+            Row("the same, severe only (G ≤ 0.60)", metrics.severe_sensitivity, "", "≥ 0.95"),
+        ),
+    ),
+    Table("Table 3: fractures by Genant grade", _table_3()),
+    Table(
+        "Measurement",
+        (
+            Row("slope of found on true G", metrics.ratio_slope, "", "0.95 to 1.05"),
+            Row("correlation of G", metrics.ratio_correlation),
+            Row("bias of G", metrics.ratio_bias),
+            Row("mean absolute error of G", metrics.ratio_mae, "", "≤ 0.05"),
+            Row("mean absolute error of heights, mm", metrics.height_mae, "", "≤ 0.8"),
+            Row("bias of heights, mm", metrics.height_bias),
+            Row("mean keypoint error, mm", metrics.keypoint_mm),
+            Row("share of named levels that are right", metrics.level_accuracy),
+            Row("seconds an analysis", metrics.seconds, "2 (one GPU)"),
+        ),
+    ),
+    Table(
+        "Stated uncertainty",
+        (
+            Row("rank correlation with the keypoint error", metrics.uncertainty_rank),
+            Row("errors within twice the uncertainty, share", metrics.uncertainty_coverage),
+        ),
+    ),
+)
+#: what a subgroup shows, without intervals
+SUBGROUP_ROWS = (
+    Row("recall", metrics.recall),
+    Row("G slope", metrics.ratio_slope),
+    Row("G bias", metrics.ratio_bias),
+    Row("G MAE", metrics.ratio_mae),
+    Row("heights MAE, mm", metrics.height_mae),
+    Row("AUC, G ≤ 0.74", metrics.vertebra_auc),
+    Row("curve, mm", metrics.curve_error),
+)
+
+
+def figure_of(results: Results, metric: Metric, seed: int, draws: int = DRAWS) -> Figure:
+    """A figure and its percentile interval over patients drawn with replacement.
+
+    The interval is NaN with fewer than three patients or where the figure is undefined.
+    """
+    by_patient: dict[str, list[CaseResult]] = defaultdict(list)
+    for result in results:
+        by_patient[result.patient].append(result)
+    value = metric(results)
+    groups = list(by_patient.values())
+    if len(groups) < 3 or not np.isfinite(value):  # noqa: PLR2004 - two draws are no sample
+        return Figure(value, float("nan"), float("nan"))
+    rng = np.random.default_rng(seed)
+    drawn = [
+        metric(
+            [result for i in rng.integers(len(groups), size=len(groups)) for result in groups[i]]
+        )
+        for _ in range(draws)
+    ]
+    finite = [one for one in drawn if np.isfinite(one)]
+    low, high = np.percentile(finite, INTERVAL_PERCENT) if finite else (float("nan"),) * 2
+    return Figure(value, float(low), float(high))
+
+
+def subgroups(results: Results) -> dict[str, tuple[CaseResult, ...]]:
+    """Results by each tag of the cases and each group of bodies; none where all are alike."""
+    found: dict[str, tuple[CaseResult, ...]] = {}
+    for tag in sorted({tag for result in results for tag in result.tags}):
+        for value in sorted({result.tags[tag] for result in results if tag in result.tags}):
+            chosen = tuple(r for r in results if r.tags.get(tag) == value)
+            found[f"{tag}: {value}"] = chosen
+    for group in body_groups(results):
+        found[f"bodies: {group}"] = tuple(result.of_group(group) for result in results)
+    return found
+
+
+def body_groups(results: Sequence[CaseResult]) -> tuple[str, ...]:
+    """Names of the groups that true bodies belong to."""
+    truths = [pair.truth for r in results for pair in r.pairs] + [
+        b for r in results for b in r.missed
+    ]
+    return tuple(sorted({body.group for body in truths} - {""}))

@@ -1,0 +1,163 @@
+"""Figures of a set of compared cases; each a function of the results, NaN where undefined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import stats
+
+from vfnode.evaluation.cases import UNKNOWN_LEVEL
+from vfnode.evaluation.ranking import NAN, Results, auc, sensitivity_at, task_of, vertebrae
+from vfnode.spine.volume import FloatArray
+
+Metric = Callable[[Results], float]
+SPECIFICITY = 0.9
+FEWEST = 3  #: bodies that a slope or a rank correlation is worth computing on
+
+
+def pairs_of(results: Results) -> FloatArray:
+    """(n, 3, 2) heights in mm, true and found, of the matched bodies with keypoints."""
+    return np.concatenate([r.heights_mm for r in results] or [np.empty((0, 3, 2))])
+
+
+def ratios(results: Results) -> tuple[FloatArray, FloatArray]:
+    """True and found height ratios of the matched bodies, (n,) each."""
+    heights = pairs_of(results)
+    if len(heights) == 0:
+        return np.empty(0), np.empty(0)
+    both = heights.min(1) / heights.max(1)
+    return both[:, 0], both[:, 1]
+
+
+def precision(results: Results) -> float:
+    """Share of the found bodies that are true."""
+    hits = sum(len(r.pairs) for r in results)
+    return _share(hits, hits + sum(len(r.extra) for r in results))
+
+
+def recall(results: Results) -> float:
+    """Share of the true bodies that were found."""
+    hits = sum(len(r.pairs) for r in results)
+    return _share(hits, hits + sum(len(r.missed) for r in results))
+
+
+def curve_error(results: Results) -> float:
+    """Mean distance of the curves over cases, mm."""
+    return _mean(np.array([r.curve_mm for r in results]))
+
+
+def limits_error(results: Results) -> float:
+    """Mean error of the spine's ends over cases, mm."""
+    return _mean(np.array([r.limits_mm for r in results]))
+
+
+def vertebra_auc(results: Results) -> float:
+    """AUC for moderate and severe deformities, G <= 0.74."""
+    return auc(*task_of(vertebrae(results), "G0-1 vs G2-3"))
+
+
+def vertebra_sensitivity(results: Results) -> float:
+    """Sensitivity for G <= 0.74 at a specificity of 0.9."""
+    return sensitivity_at(*task_of(vertebrae(results), "G0-1 vs G2-3"), SPECIFICITY)
+
+
+def severe_sensitivity(results: Results) -> float:
+    """Share of the severe bodies above the threshold at which 9 of 10 with G > 0.74 lie below."""
+    ranked = vertebrae(results)
+    severe, others = ranked.ratio[ranked.grade == 3], ranked.ratio[ranked.grade < 2]  # noqa: PLR2004
+    if len(severe) == 0 or len(others) == 0:
+        return NAN
+    labels = np.concatenate([np.ones(len(severe)), np.zeros(len(others))])
+    return sensitivity_at(labels, 1 - np.concatenate([severe, others]), SPECIFICITY)
+
+
+def ratio_slope(results: Results) -> float:
+    """Slope of found on true G: 1 is true to size, less is shrunk towards normal."""
+    true, found = ratios(results)
+    if len(true) < FEWEST or np.ptp(true) == 0:
+        return NAN
+    return float(stats.linregress(true, found).slope)
+
+
+def ratio_correlation(results: Results) -> float:
+    """Pearson correlation of found and true G."""
+    true, found = ratios(results)
+    if len(true) < FEWEST or np.ptp(true) == 0 or np.ptp(found) == 0:
+        return NAN
+    return float(stats.pearsonr(true, found).statistic)
+
+
+def ratio_bias(results: Results) -> float:
+    """Mean of found minus true G."""
+    true, found = ratios(results)
+    return _mean(found - true)
+
+
+def ratio_mae(results: Results) -> float:
+    """Mean absolute error of G."""
+    true, found = ratios(results)
+    return _mean(np.abs(found - true))
+
+
+def height_mae(results: Results) -> float:
+    """Mean absolute error of the three heights, mm."""
+    heights = pairs_of(results)
+    return _mean(np.abs(heights[..., 1] - heights[..., 0]).ravel())
+
+
+def height_bias(results: Results) -> float:
+    """Mean of found minus true heights, mm."""
+    heights = pairs_of(results)
+    return _mean((heights[..., 1] - heights[..., 0]).ravel())
+
+
+def keypoint_errors(results: Results) -> tuple[FloatArray, FloatArray]:
+    """Stated uncertainty and mean keypoint error of each matched body, (n,) mm each."""
+    both = np.concatenate([r.keypoint_errors_mm for r in results] or [np.empty((0, 2))])
+    return both[:, 0], both[:, 1]
+
+
+def keypoint_mm(results: Results) -> float:
+    """Mean distance of found and true keypoints."""
+    return _mean(keypoint_errors(results)[1])
+
+
+def uncertainty_rank(results: Results) -> float:
+    """Spearman's rank correlation of the stated uncertainty and the keypoint error."""
+    stated, error = keypoint_errors(results)
+    if len(stated) < FEWEST or not np.isfinite(stated).all() or np.ptp(stated) == 0:
+        return NAN
+    return float(stats.spearmanr(stated, error).statistic)
+
+
+def uncertainty_coverage(results: Results) -> float:
+    """Share of bodies whose keypoint error stays within twice the stated uncertainty."""
+    stated, error = keypoint_errors(results)
+    known = np.isfinite(stated)
+    return _mean((error <= 2 * stated)[known].astype(float))
+
+
+def level_accuracy(results: Results) -> float:
+    """Share of the named bodies whose name is right; NaN where none is named."""
+    named = [
+        pair.found.level == pair.truth.level
+        for result in results
+        for pair in result.pairs
+        if UNKNOWN_LEVEL not in (pair.found.level, pair.truth.level)
+    ]
+    return _mean(np.array(named, float))
+
+
+def seconds(results: Results) -> float:
+    """Mean wall time of one analysis."""
+    return _mean(np.array([r.seconds for r in results]))
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else NAN
+
+
+def _mean(values: FloatArray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else NAN

@@ -1,0 +1,124 @@
+"""The evaluation as one HTML page that needs nothing beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from vfnode.evaluation.figures import DRAWS, SUBGROUP_ROWS, Figure, Row
+from vfnode.evaluation.summary import DatasetSummary, Subgroup
+
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #1c2733; margin: 2rem auto;
+       max-width: 72rem; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.5rem;
+     border-top: 2px solid #1f5fa8; padding-top: .7rem; }
+h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
+td, th { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #e3e8ee; }
+td:first-child, th:first-child { text-align: left; }
+th { font-weight: 600; color: #4a5a6a; }
+.note { background: #f4f7fb; padding: .6rem .9rem; border-left: 4px solid #1f5fa8; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: .5rem; }
+.plots svg { width: 100%; height: auto; }
+.small { color: #5b6a79; font-size: .85rem; }
+"""
+ABOUT = (
+    "Research use only, not for diagnosis. A surplus body counts against precision; a missed one"
+    " counts as found normal wherever bodies are ranked. Bodies cut by the border count neither"
+    " way. In brackets: 95 % intervals, {draws} bootstrap draws over patients; none for fewer than"
+    " three patients. Paper: Zakharov, Pisov et al., Medical Image Analysis 83 (2023), on its own"
+    " data: other patients, other annotation. A dash: the data set cannot tell."
+)
+
+
+def page(summaries: Sequence[DatasetSummary], described: Sequence[str]) -> str:
+    """The whole page.
+
+    Args:
+        summaries: of each data set, in the order of the page.
+        described: lines about what was evaluated: program, models, command.
+    """
+    lines = "<br>".join(escape(line) for line in described)
+    parts = [
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>",
+        f"<title>vfnode: evaluation</title><style>{STYLE}</style></head><body>",
+        f"<h1>vfnode: evaluation</h1><p class='small'>{lines}</p>",
+        f"<p class='small'>{escape(ABOUT.format(draws=DRAWS))}</p>",
+        *(_dataset(summary) for summary in summaries),
+        "</body></html>",
+    ]
+    return "\n".join(parts)
+
+
+def _dataset(summary: DatasetSummary) -> str:
+    counts = f"{summary.cases} cases, {summary.patients} patients, {summary.bodies} whole bodies"
+    tables = "".join(
+        f"<h3>{escape(title)}</h3>{_table(rows)}" for title, rows in summary.tables if _any(rows)
+    )
+    plots = "".join(f"<div>{svg}</div>" for svg in summary.plots.values())
+    return (
+        f"<h2>{escape(summary.name)}</h2><p class='note'>{escape(summary.note)}</p>"
+        f"<p>{counts}</p>{tables}{_subgroups(summary.subgroups)}"
+        f"<h3>Plots</h3><div class='plots'>{plots}</div>{_cases(summary)}"
+    )
+
+
+def _any(rows: Sequence[tuple[Row, Figure]]) -> bool:
+    return any(math.isfinite(figure.value) for _, figure in rows)
+
+
+def _table(rows: Sequence[tuple[Row, Figure]]) -> str:
+    cells = [
+        (row.name, _number(figure.value), _interval(figure), row.paper or "-", row.goal or "-")
+        for row, figure in rows
+    ]
+    return _html_table(("", "ours", "95 % interval", "paper", "goal"), cells)
+
+
+def _subgroups(groups: Sequence[Subgroup]) -> str:
+    if not groups:
+        return ""
+    head = ("", "cases", "bodies", *(row.name for row in SUBGROUP_ROWS))
+    cells = [
+        (group.name, str(group.cases), str(group.bodies), *(_number(v) for v in group.values))
+        for group in groups
+    ]
+    return f"<h3>Subgroups</h3>{_html_table(head, cells)}"
+
+
+def _cases(summary: DatasetSummary) -> str:
+    cells = [
+        (
+            result.name,
+            str(len(result.pairs)),
+            ", ".join(body.level for body in result.missed) or "-",
+            str(len(result.extra)),
+            _number(result.curve_mm),
+            _number(result.limits_mm),
+        )
+        for result in summary.results
+    ]
+    head = ("case", "found", "missed", "surplus", "curve, mm", "limits, mm")
+    return f"<details><summary>All cases</summary>{_html_table(head, cells)}</details>"
+
+
+def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _number(value: float) -> str:
+    # Adding zero turns -0.0 into 0.0.
+    return f"{round(value, 3) + 0.0:.3f}" if math.isfinite(value) else "-"
+
+
+def _interval(figure: Figure) -> str:
+    if not math.isfinite(figure.low):
+        return "-"
+    return f"[{figure.low:.3f}, {figure.high:.3f}]"
