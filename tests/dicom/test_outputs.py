@@ -13,13 +13,18 @@ import jsonschema
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    ExplicitVRLittleEndian,
+)
 
 from tests.dicom.test_ct_series import write_enhanced_ct
 from tests.dicom.tools import dciodvfy_errors, edit, tool
 from tests.factories import (
     CREATED,
     CUT,
+    MODERATE,
     NORMAL,
     Body,
     make_analysis,
@@ -30,8 +35,9 @@ from tests.factories import (
 )
 from tests.reference_cases import ABSENT, SHARED
 from vfnode.dicom.ct_series import read_ct_series
+from vfnode.dicom.flat_report import flat_report
 from vfnode.dicom.outputs import OUTPUTS, build_and_write, write_together
-from vfnode.dicom.result_settings import When
+from vfnode.dicom.result_settings import ResultSettings, When
 from vfnode.dicom.templates import load_template
 from vfnode.spine.report import FractureReport, Reason
 from vfnode.spine.vertebra import COLUMNS
@@ -126,31 +132,44 @@ def test_dsrdump_reads_every_report(kind, answers):
     assert "Imaging Measurement Report" in run.stdout
 
 
-def test_a_report_follows_its_template(tmp_path):
-    """PixelMed's validator, the only one that knows TID 1500, finds no error."""
+def pixelmed_says(paths: list[Path]) -> list[str]:
+    """Output of PixelMed's validator, the only one that knows TID 1500."""
     jars = Path("/usr/share/java")
     if not (jars / "pixelmed.jar").exists():
         pytest.skip("libpixelmed-java is not installed")
     names = ("pixelmed", "slf4j-api", "slf4j-nop", "commons-codec", "javax.json")
-    build_and_write(
-        make_analysis([NORMAL]), make_series(tmp_path / "ct"), tmp_path / "out", created=CREATED
-    )
-
     run = subprocess.run(
         [
             *(tool("java"), "-Xss64m", "-Xmx2g"),
             *(f"-Djdk.xml.xpath{limit}Limit=0" for limit in ("ExprOp", "TotalOp", "ExprGrp")),
             *("-cp", ":".join(str(jars / f"{name}.jar") for name in names)),
-            *("com.pixelmed.validate.DicomSRValidator", str(tmp_path / "out" / "report.sr.dcm")),
+            str(Path(__file__).with_name("ValidateReports.java")),
+            *map(str, paths),
         ],
         capture_output=True,
         text=True,
-        check=False,
-        timeout=180,
+        check=True,
+        timeout=300,
     )
+    return run.stdout.splitlines()
 
-    said = (run.stdout + run.stderr).splitlines()
-    assert any("Found Root Template" in line for line in said)
+
+def test_reports_follow_their_template(tmp_path):
+    """PixelMed finds no error: positive, partial and superseding, not evaluable, flat."""
+    series = make_series(tmp_path / "ct", patient_name="Иванов^Пётр")
+    first, later = tmp_path / "first", tmp_path / "later"
+    russian = ResultSettings(language="ru")
+    build_and_write(make_analysis([MODERATE]), series, first, russian, CREATED)
+    before = first / "report.sr.dcm"
+    build_and_write(make_analysis([CUT]), series, later, created=CREATED, replaces=before)
+    build_and_write(make_refusal(), series, tmp_path / "refused", created=CREATED)
+    flat_report(first, ComprehensiveSRStorage).save_as(first / "flat.sr.dcm")
+    reports = sorted(tmp_path.glob("*/*.sr.dcm"))
+
+    said = pixelmed_says(reports)
+
+    assert len(reports) == 4
+    assert len([line for line in said if "Found Root Template" in line]) == 4
     assert [line for line in said if line.startswith("Error")] == []
 
 

@@ -132,7 +132,9 @@ def build_and_write(
             for name, item in made.items()
         }
     report = _with_build_time(analysis.report, time.perf_counter() - started)
-    files[RESULT_JSON] = _json(build_result(report, series, used.version))
+    files[RESULT_JSON] = _json(
+        build_result(report, series, used.version, pictures.annotated.geometry)
+    )
     write_together(folder, files)
     return tuple(_written(folder / name, datasets.get(name)) for name in files)
 

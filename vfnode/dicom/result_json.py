@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from vfnode.dicom.ct_series import CTSeries, SeriesSource
+from vfnode.dicom.picture_layout import Geometry
 from vfnode.spine.report import FractureReport
 
 PRODUCT = "vfnode"
 
 
 def build_result(
-    report: FractureReport, series: SeriesSource | None, version: str
+    report: FractureReport, series: SeriesSource | None, version: str, place: Geometry
 ) -> dict[str, Any]:
     """The body of result.json (schema: dicom_templates/result.schema.json).
 
@@ -19,10 +22,13 @@ def build_result(
         report: the findings.
         series: the CT; None where the input had no DICOM identity, e.g. NIfTI.
         version: of the software.
+        place: where the straightened image lies in the annotated picture.
     """
     result = report.to_dict()
     result["study_instance_uid"] = series.study_instance_uid if series else None
     result["series_instance_uid"] = series.series_instance_uid if series else None
+    origin = place.to_pixels(np.zeros(2)).round(4).tolist()
+    result["picture"] = {"pixel_mm": place.pixel_mm, "origin_px": origin}
     result["software"] = {"name": PRODUCT, "version": version}
     for finding, entry in zip(report.vertebrae, result["vertebrae"], strict=True):
         entry["slice_instance_uid"] = (
