@@ -29,6 +29,8 @@ def named(keypoints):
 def reference_list(tmp_path):
     """A list of one NIfTI with three whole bodies and one that the border cuts."""
     hu = np.full((61, 61, 121), 60, np.int16)
+    for middle in (105, 80, 55):  # voxels of the body centres at z 25, 0, -25 mm
+        hu[15:46, 19:42, middle - 10 : middle + 11] = 300
     affine = np.array([[1.0, 0, 0, -30], [0, 1.0, 0, -30], [0, 0, 1.0, -80], [0, 0, 0, 1]])
     nibabel.save(nibabel.Nifti1Image(hu, affine), tmp_path / "ct.nii.gz")
     whole = [

@@ -13,8 +13,10 @@ from rich.console import Console
 from vfnode import __version__
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from vfnode.evaluation.cases import Reading
-    from vfnode.evaluation.datasets.adapter import SyntheticRequest
+    from vfnode.evaluation.datasets.adapter import Options, SyntheticRequest
     from vfnode.evaluation.summary import DatasetSummary
     from vfnode.inference.pipeline import Pipeline
     from vfnode.spine.volume import CTVolume
@@ -47,22 +49,29 @@ def evaluate(
     # Imported here: the node and the other commands do without scikit-learn and matplotlib.
     from vfnode.evaluation.datasets import adapter_of  # noqa: PLC0415
     from vfnode.evaluation.datasets.adapter import Options  # noqa: PLC0415
+
+    needed = any(adapter_of(name)[0].needs_models for name in datasets)
+    pipeline = _pipeline(models, device) if needed else None
+    with Console(stderr=True).status("starting") as status:
+        options = Options(_synthesize, rounds, seed)
+        summaries = [_summarize(name, options, pipeline, status) for name in datasets]
+    _write(out, summaries, _described(pipeline, rounds, seed))
+    print(f"{out / 'evaluation.html'}")
+
+
+def _summarize(
+    dataset: str, options: Options, pipeline: Pipeline | None, status: Status
+) -> DatasetSummary:
+    """Measure every case of one data set."""
+    from vfnode.evaluation.datasets import adapter_of  # noqa: PLC0415
     from vfnode.evaluation.results import measure_all  # noqa: PLC0415
     from vfnode.evaluation.summary import summarize  # noqa: PLC0415
 
-    chosen = [(name, *adapter_of(name)) for name in datasets]
-    needed = any(adapter.needs_models for _, adapter, _ in chosen)
-    pipeline = _pipeline(models, device) if needed else None
-    options = Options(_synthesize, rounds, seed)
-    summaries = []
-    with Console(stderr=True).status("starting") as status:
-        for name, adapter, source in chosen:
-            cases = adapter.cases(source, options)
-            results = measure_all(cases, pipeline, lambda case: status.update(f"measuring {case}"))
-            status.update(f"bootstrap: {name}")
-            summaries.append(summarize(name, adapter.note, results, seed))
-    _write(out, summaries, _described(pipeline, rounds, seed))
-    print(f"{out / 'evaluation.html'}")
+    adapter, source = adapter_of(dataset)
+    cases = adapter.cases(source, options)
+    results = measure_all(cases, pipeline, lambda case: status.update(f"measuring {case}"))
+    status.update(f"bootstrap: {dataset}")
+    return summarize(dataset, adapter.note, results, options.seed)
 
 
 def _pipeline(models: Path | None, device: str) -> Pipeline:

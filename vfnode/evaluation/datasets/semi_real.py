@@ -12,15 +12,18 @@ from vfnode.errors import GeometryError
 from vfnode.evaluation.cases import Body, Case, Reading
 from vfnode.evaluation.datasets.adapter import Adapter, Options
 from vfnode.evaluation.datasets.reference import ReadCT, read_list
+from vfnode.evaluation.readable import disc_contrast_hu
 from vfnode.evaluation.warp import KINDS, Deformation, deform
 from vfnode.spine.volume import CTVolume, FloatArray
 
 LOWEST_RATIO, HIGHEST_RATIO = 0.35, 0.9  #: asked for, drawn uniformly
+CHOSEN_SHARE = 0.8  #: of the bodies that could be chosen
+READABLE_HU = 20.0  #: endplates are at least so much denser than the discs beside them
 UNDEFORMED = "not deformed by us"
 
 
 def deformed(ct: ReadCT, seed: tuple[int, ...]) -> tuple[CTVolume, Reading]:
-    """Deform every second whole body of a CT; kind, size and endplates are drawn.
+    """Deform some whole bodies of a CT, never neighbours; kind, size and endplates are drawn.
 
     A body that cannot take what was drawn for it (already lower, or too low) stays as it is.
 
@@ -32,7 +35,7 @@ def deformed(ct: ReadCT, seed: tuple[int, ...]) -> tuple[CTVolume, Reading]:
     whole = [i for i, body in enumerate(bodies) if body.complete]
     points = np.array([_keypoints(bodies[i]) for i in whole])
     groups = [UNDEFORMED] * len(whole)
-    for chosen in range(int(rng.integers(2)), len(whole), 2):
+    for chosen in choose(volume, points, rng):
         deformation = draw(rng)
         try:
             volume, points = deform(volume, points, chosen, deformation)
@@ -47,6 +50,19 @@ def deformed(ct: ReadCT, seed: tuple[int, ...]) -> tuple[CTVolume, Reading]:
             for i, body in enumerate(bodies)
         ),
     )
+
+
+def choose(volume: CTVolume, keypoints_mm: FloatArray, rng: np.random.Generator) -> list[int]:
+    """Bodies to deform: every second or third of those whose endplates can be told from discs."""
+    chosen: list[int] = []
+    free = int(rng.integers(2))
+    for index in range(len(keypoints_mm)):
+        if index < free or rng.random() > CHOSEN_SHARE:
+            continue
+        if disc_contrast_hu(volume, keypoints_mm, index).min() >= READABLE_HU:
+            chosen.append(index)
+            free = index + 2
+    return chosen
 
 
 def draw(rng: np.random.Generator) -> Deformation:
@@ -81,6 +97,7 @@ SEMI_REAL = Adapter(
     "semi-real",
     "LIST.json",
     "Real CT whose vertebral bodies were deformed by a smooth warp of known size: real texture,"
-    " computed truth. No fracture line, no sclerosis, no change of the spine's course.",
+    " computed truth. No fracture line, no sclerosis, no change of the spine's course. Bodies"
+    " beside discs as dense as bone are left as they are: nobody could read the result.",
     cases,
 )
