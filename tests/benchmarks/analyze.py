@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Run:
     wall_s: float
     cpu_s: float
     peak_mib: float
-    stages: dict[str, tuple[float, float]]  #: name -> wall and CPU seconds
+    stages: dict[str, tuple[float, ...]]  #: name -> wall and, where known, CPU seconds
 
 
 def cold(images: Path, out: Path) -> Run:
@@ -48,7 +49,9 @@ def cold(images: Path, out: Path) -> Run:
     if status != 0:
         sys.exit(f"vfnode analyze ended with status {status}")
     timing = json.loads((out / "result.json").read_text())["timing_s"]
-    stages = {name: (value, float("nan")) for name, value in timing.items()}
+    stages: dict[str, tuple[float, ...]] = {
+        name: (value,) for name, value in timing.items() if name != "total"
+    }
     return Run(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MIB, stages)
 
 
@@ -56,7 +59,7 @@ class Stopwatch:
     """Wall and CPU seconds between the stages that a pipeline announces."""
 
     def __init__(self) -> None:
-        self.stages: dict[str, tuple[float, float]] = {}
+        self.stages: dict[str, tuple[float, ...]] = {}
         self._name, self._began = "", (0.0, 0.0)
 
     def enter(self, name: str) -> None:
@@ -90,16 +93,21 @@ def _own_peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB
 
 
+def _line(name: str, spent: Sequence[tuple[float, ...]]) -> str:
+    """Medians of wall and CPU seconds."""
+    medians = [statistics.median(values) for values in zip(*spent, strict=True)]
+    parts = [
+        f"{what} {value:6.2f} s" for what, value in zip(("wall", "CPU"), medians, strict=False)
+    ]
+    return f"  {name:12} {'   '.join(parts)}"
+
+
 def show(title: str, runs: list[Run]) -> None:
     """Medians over the runs, a line each."""
     print(f"\n{title}, median of {len(runs)}")
     for name in runs[0].stages:
-        wall, cpu = (statistics.median(run.stages[name][i] for run in runs) for i in (0, 1))
-        print(f"  {name:12} wall {wall:6.2f} s   CPU {cpu:6.2f} s")
-    print(
-        f"  {'all':12} wall {statistics.median(run.wall_s for run in runs):6.2f} s   "
-        f"CPU {statistics.median(run.cpu_s for run in runs):6.2f} s"
-    )
+        print(_line(name, [run.stages[name] for run in runs]))
+    print(_line("all", [(run.wall_s, run.cpu_s) for run in runs]))
     print(f"  peak memory  {max(run.peak_mib for run in runs):.0f} MiB")
 
 
