@@ -8,9 +8,9 @@ import pytest
 
 from tests.evaluation.factories import Remembered, box, column, empty_volume
 from vfnode.errors import UnreadableInputError
+from vfnode.evaluation.cases import UNDEFORMED
 from vfnode.evaluation.datasets import ADAPTERS, adapter_of
 from vfnode.evaluation.datasets.adapter import Options
-from vfnode.evaluation.datasets.semi_real import UNDEFORMED
 from vfnode.evaluation.datasets.synthetic import request
 from vfnode.evaluation.results import measure_all
 from vfnode.spine.vertebra import COLUMNS, ENDS

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.factories import body, result
+from vfnode.evaluation.cases import UNDEFORMED
 from vfnode.evaluation.figures import TABLES, figure_of, subgroups
 from vfnode.evaluation.metrics import ratio_bias
 from vfnode.evaluation.results import CaseResult, Pair
@@ -56,3 +57,13 @@ def test_subgroups_are_cases_by_tag_and_bodies_by_group():
     assert sorted(found) == ["bodies: crush", "bodies: wedge", "kernel: sharp", "kernel: soft"]
     assert [one.name for one in found["kernel: soft"]] == ["b"]
     assert [len(one.pairs) + len(one.missed) for one in found["bodies: wedge"]] == [2, 1]
+
+
+def test_all_deformed_bodies_are_a_subgroup_beside_those_left_alone():
+    """The slope of a data set with imposed deformities is that of the deformed bodies."""
+    groups = ("wedge", "crush", UNDEFORMED)
+    pairs = tuple(Pair(body(group=group), body()) for group in groups)
+
+    found = subgroups([CaseResult("a", "A", pairs, (), ())])
+
+    assert [len(one.pairs) for one in found["bodies: all deformed"]] == [2]

@@ -83,7 +83,7 @@ def _pipeline(models: Path | None, device: str) -> Pipeline:
 
 def _synthesize(request: SyntheticRequest) -> tuple[CTVolume, Reading]:
     """Draw a CT; evaluation itself knows no generator."""
-    from vfnode.evaluation.cases import Body, Reading  # noqa: PLC0415
+    from vfnode.evaluation.cases import UNDEFORMED, Body, Reading  # noqa: PLC0415
     from vfnode.training.synthetic.chest_ct import synthesize_chest_ct  # noqa: PLC0415
 
     drawn = synthesize_chest_ct(
@@ -93,7 +93,11 @@ def _synthesize(request: SyntheticRequest) -> tuple[CTVolume, Reading]:
         noise_hu=request.noise_hu,
     )
     bodies = tuple(
-        Body.of_keypoints(true.keypoints_patient_mm, true.level, true.deformity)
+        Body.of_keypoints(
+            true.keypoints_patient_mm,
+            true.level,
+            UNDEFORMED if true.deformity == "none" else true.deformity,
+        )
         for true in drawn.truth
     )
     inside = drawn.volume.contains(drawn.curve.points_mm)

@@ -15,6 +15,7 @@ from vfnode.spine.vertebra import heights_mm
 from vfnode.spine.volume import CTVolume, FloatArray
 
 UNKNOWN_LEVEL = "unknown"
+UNDEFORMED = "undeformed"  #: group of the bodies that a data set left as they were
 
 
 class Analyzer(Protocol):

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from vfnode.evaluation import metrics
+from vfnode.evaluation.cases import UNDEFORMED
 from vfnode.evaluation.metrics import SPECIFICITY, Metric
 from vfnode.evaluation.ranking import (
     TASKS,
@@ -159,8 +160,12 @@ def subgroups(results: Results) -> dict[str, tuple[CaseResult, ...]]:
         for value in sorted({result.tags[tag] for result in results if tag in result.tags}):
             chosen = tuple(r for r in results if r.tags.get(tag) == value)
             found[f"{tag}: {value}"] = chosen
-    for group in body_groups(results):
-        found[f"bodies: {group}"] = tuple(result.of_group(group) for result in results)
+    groups = body_groups(results)
+    for group in groups:
+        found[f"bodies: {group}"] = tuple(result.of_groups((group,)) for result in results)
+    if UNDEFORMED in groups:
+        deformed = tuple(group for group in groups if group != UNDEFORMED)
+        found["bodies: all deformed"] = tuple(result.of_groups(deformed) for result in results)
     return found
 
 

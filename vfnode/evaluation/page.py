@@ -15,6 +15,7 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #1c2733; margin: 2rem auto;
 h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.5rem;
      border-top: 2px solid #1f5fa8; padding-top: .7rem; }
 h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
+table.figures { table-layout: fixed; } .figures th:first-child { width: 40%; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
 td, th { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #e3e8ee; }
 td:first-child, th:first-child { text-align: left; }
@@ -75,7 +76,8 @@ def _table(rows: Sequence[tuple[Row, Figure]]) -> str:
         (row.name, _number(figure.value), _interval(figure), row.paper or "-", row.goal or "-")
         for row, figure in rows
     ]
-    return _html_table(("", "ours", "95 % interval", "paper", "goal"), cells)
+    head = ("", "ours", "95 % interval", "paper", "goal")
+    return _html_table(head, cells).replace("<table>", "<table class='figures'>", 1)
 
 
 def _subgroups(groups: Sequence[Subgroup]) -> str:

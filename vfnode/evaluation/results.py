@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -74,12 +74,12 @@ class CaseResult:
             if pair.truth.keypoints_mm is not None and pair.found.keypoints_mm is not None
         )
 
-    def of_group(self, group: str) -> CaseResult:
-        """The same with only the bodies whose truth belongs to ``group``; no surplus."""
+    def of_groups(self, groups: Container[str]) -> CaseResult:
+        """The same with only the bodies whose truth belongs to one of ``groups``; no surplus."""
         return replace(
             self,
-            pairs=tuple(pair for pair in self.pairs if pair.truth.group == group),
-            missed=tuple(body for body in self.missed if body.group == group),
+            pairs=tuple(pair for pair in self.pairs if pair.truth.group in groups),
+            missed=tuple(body for body in self.missed if body.group in groups),
             extra=(),
         )
 

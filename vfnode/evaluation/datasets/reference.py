@@ -84,6 +84,7 @@ def cases(source: str, options: Options) -> Iterator[Case]:  # noqa: ARG001 - as
 REFERENCE = Adapter(
     "reference",
     "LIST.json",
-    "Real CT against readings by hand, each with its own reading error.",
+    "Real CT against readings by hand, each with its own reading error. A reading's curve ends"
+    " with the last read body, so the limits error holds what was found beyond it.",
     cases,
 )

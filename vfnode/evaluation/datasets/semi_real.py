@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vfnode.errors import GeometryError
-from vfnode.evaluation.cases import Body, Case, Reading
+from vfnode.evaluation.cases import UNDEFORMED, Body, Case, Reading
 from vfnode.evaluation.datasets.adapter import Adapter, Options
 from vfnode.evaluation.datasets.reference import ReadCT, read_list
 from vfnode.evaluation.readable import disc_contrast_hu
@@ -19,7 +19,6 @@ from vfnode.spine.volume import CTVolume, FloatArray
 LOWEST_RATIO, HIGHEST_RATIO = 0.35, 0.9  #: asked for, drawn uniformly
 CHOSEN_SHARE = 0.8  #: of the bodies that could be chosen
 READABLE_HU = 20.0  #: endplates are at least so much denser than the discs beside them
-UNDEFORMED = "not deformed by us"
 
 
 def deformed(ct: ReadCT, seed: tuple[int, ...]) -> tuple[CTVolume, Reading]:
