@@ -8,7 +8,13 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
 from pynetdicom import AE
-from pynetdicom.sop_class import CTImageStorage, MRImageStorage, Verification
+from pynetdicom.sop_class import (
+    Comprehensive3DSRStorage,
+    CTImageStorage,
+    MRImageStorage,
+    SecondaryCaptureImageStorage,
+    Verification,
+)
 
 from tests.end_to_end.peers import free_port
 from tests.node.factories import data_set, node_settings, received, write_ct
@@ -86,10 +92,15 @@ def test_every_lossless_syntax_of_every_kind_of_ct_is_accepted(node, sop_class, 
 
 @pytest.mark.parametrize(
     ("sop_class", "syntax"),
-    [(CTImageStorage, JPEGBaseline8Bit), (MRImageStorage, ImplicitVRLittleEndian)],
+    [
+        (CTImageStorage, JPEGBaseline8Bit),
+        (MRImageStorage, ImplicitVRLittleEndian),
+        (SecondaryCaptureImageStorage, ImplicitVRLittleEndian),
+        (Comprehensive3DSRStorage, ImplicitVRLittleEndian),
+    ],
 )
 def test_lossy_images_and_other_kinds_are_not_accepted(node, sop_class, syntax):
-    """Heights are not measured on lossy images, nor on MR."""
+    """Heights are not measured on lossy images, nor on MR; and our own results are no input."""
     association = associate(node.port, sop_class, [syntax])
 
     accepted = association.accepted_contexts

@@ -22,9 +22,11 @@ from vfnode.node.completeness import Completeness
 from vfnode.node.compute_client import ChildProgram, ComputeClient, compute_program
 from vfnode.node.destinations import make_destinations
 from vfnode.node.inbox import Inbox
+from vfnode.node.instance_header import SeriesKey
 from vfnode.node.ledger import Ledger
 from vfnode.node.logs import configure_logs
 from vfnode.node.retention import make_room, purge
+from vfnode.node.series_facts import read_facts
 from vfnode.node.settings import Settings
 from vfnode.node.spool import inbox_folder
 from vfnode.node.steps import Parts
@@ -67,7 +69,7 @@ def running(settings: Settings, program: ChildProgram) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_only_node(settings))
         parts = _make_parts(settings, program, stack)
-        completeness = Completeness(settings.receiving.quiet_s, time.monotonic)
+        completeness = _make_completeness(settings, parts.inbox)
         completeness.found(parts.inbox.series())
         workflows = Workflows(parts)
         stack.callback(workflows.stop, DELIVERY_PATIENCE_S)
@@ -91,6 +93,20 @@ def running(settings: Settings, program: ChildProgram) -> Iterator[None]:
         systemd.notify("STOPPING=1")
         log.info("stopping")
     log.info("stopped")
+
+
+def _make_completeness(settings: Settings, inbox: Inbox) -> Completeness:
+    def has_gap(key: SeriesKey) -> bool:
+        facts = read_facts(inbox.instances(key))
+        return facts is not None and facts.has_gap
+
+    return Completeness(
+        settings.receiving.quiet_s,
+        time.monotonic,
+        settings.receiving.gap_wait_s,
+        has_gap,
+        by_study=settings.choice.series == "best",
+    )
 
 
 def _make_parts(settings: Settings, program: ChildProgram, stack: ExitStack) -> Parts:

@@ -25,6 +25,8 @@ class Feeder(Protocol):
 @dataclass
 class _Arriving:
     last_arrival_s: float
+    looked_at_s: float | None = None  #: the arrival after which the geometry was looked at
+    has_gap: bool = False
     feeders: set[Feeder] = field(default_factory=set)
 
 
@@ -34,11 +36,25 @@ class Completeness:
     Args:
         quiet_s: seconds without an instance after which a series is complete.
         now_s: a clock in seconds that never runs backwards.
+        gap_wait_s: the same where slices are missing within the series.
+        has_gap: whether they are; asked once after each quiet time.
+        by_study: whether a series waits for the others of its study as well.
     """
 
-    def __init__(self, quiet_s: float, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        quiet_s: float,
+        now_s: Callable[[], float],
+        gap_wait_s: float = 0.0,
+        has_gap: Callable[[SeriesKey], bool] = lambda _key: False,
+        *,
+        by_study: bool = False,
+    ) -> None:
         self._quiet_s = quiet_s
         self._now_s = now_s
+        self._gap_wait_s = gap_wait_s
+        self._has_gap = has_gap
+        self._by_study = by_study
         self._arriving: dict[SeriesKey, _Arriving] = {}
         self._lock = threading.Lock()
 
@@ -67,17 +83,32 @@ class Completeness:
         one that gets an instance meanwhile stays as well.
         """
         for key, arrival_s in self._complete():
+            if self._waits_for_a_gap(key, arrival_s):
+                continue
             start(key)
             with self._lock:
                 if self._arriving[key].last_arrival_s == arrival_s:
                     del self._arriving[key]
 
+    def _waits_for_a_gap(self, key: SeriesKey, arrival_s: float) -> bool:
+        state = self._arriving[key]
+        if self._now_s() >= arrival_s + self._gap_wait_s:
+            return False
+        if state.looked_at_s != arrival_s:
+            state.has_gap = self._has_gap(key)
+            state.looked_at_s = arrival_s
+        return state.has_gap
+
     def _complete(self) -> list[tuple[SeriesKey, float]]:
         with self._lock:
-            limit_s = self._now_s() - self._quiet_s
-            complete = []
-            for key, state in self._arriving.items():
-                state.feeders = {feeder for feeder in state.feeders if feeder.is_alive()}
-                if not state.feeders and state.last_arrival_s <= limit_s:
-                    complete.append((key, state.last_arrival_s))
-            return complete
+            quiet = {key: self._is_quiet(state) for key, state in self._arriving.items()}
+            busy = {key.study_instance_uid for key, is_quiet in quiet.items() if not is_quiet}
+            return [
+                (key, self._arriving[key].last_arrival_s)
+                for key, is_quiet in quiet.items()
+                if is_quiet and not (self._by_study and key.study_instance_uid in busy)
+            ]
+
+    def _is_quiet(self, state: _Arriving) -> bool:
+        state.feeders = {feeder for feeder in state.feeders if feeder.is_alive()}
+        return not state.feeders and state.last_arrival_s <= self._now_s() - self._quiet_s

@@ -65,7 +65,8 @@ class StowDestination:
         try:
             answer = self._client.store_instances([dcmread(each.path)])
         except requests.HTTPError as error:
-            raise self._error_of(error.response.status_code) from None
+            code = HTTPStatus.BAD_GATEWAY if error.response is None else error.response.status_code
+            raise self._error_of(code) from None
         except requests.RequestException as error:
             # The library's message is left out: it quotes addresses with credentials.
             raise DeliveryDeferredError(

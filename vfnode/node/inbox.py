@@ -61,9 +61,9 @@ class Inbox:
         except OSError as error:
             raise InboxFullError(f"the spool cannot be written: {error.strerror}") from error
 
-    def series(self) -> Iterator[SeriesKey]:
-        """Every series that has an instance."""
-        for folder in self._root.glob("[0-9]*/[0-9]*"):
+    def series(self, study_instance_uid: str = "[0-9]*") -> Iterator[SeriesKey]:
+        """Every series that has an instance, of one study or of all."""
+        for folder in self._root.glob(f"{study_instance_uid}/[0-9]*"):
             if any(folder.glob(f"*{SUFFIX}")):
                 yield SeriesKey(folder.parent.name, folder.name)
 

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as SourceError
 
 from vfnode.errors import SettingsError
+from vfnode.node.settings_choice import ChoiceSection
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.settings_fields import (
     ComputeSection,
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     node: NodeSection = NodeSection()
     receiving: ReceivingSection = ReceivingSection()
     tls: TLSSection = TLSSection()
+    choice: ChoiceSection = ChoiceSection()
     compute: ComputeSection = ComputeSection()
     results: ResultsSection = ResultsSection()
     database: DatabaseSection = DatabaseSection()

@@ -20,6 +20,14 @@ class ReceivingSection(Section):
         description="Seconds without a new instance, and without an open association that fed "
         "the series, after which it is complete. Longer where a sender pauses between slices.",
     )
+    gap_wait_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=86400,
+        description="Seconds without a new instance after which a series is complete although "
+        "slices are missing within it: the rest may be on its way. What it can be used for "
+        "then, or why not, the result says; late slices start another run.",
+    )
     max_associations: int = Field(
         default=25,
         ge=1,

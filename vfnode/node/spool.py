@@ -25,6 +25,11 @@ class JobFolder:
         return self.path / "instances.json"
 
     @property
+    def choice(self) -> Path:
+        """JSON of why the series was chosen or passed over."""
+        return self.path / "choice.json"
+
+    @property
     def analysis(self) -> Path:
         """Folder of what compute found, in numbers."""
         return self.path / "analysis"

@@ -8,14 +8,19 @@ same series begins it only once.
 from __future__ import annotations
 
 import hashlib
+import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import structlog
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, error
 
+from vfnode.node.choice import Verdict, is_urgent, judge
 from vfnode.node.instance_header import SeriesKey
-from vfnode.node.job import FINAL
+from vfnode.node.job import FINAL, JobState
+from vfnode.node.series_facts import SeriesFacts, read_facts
 from vfnode.node.settings import Settings
 from vfnode.node.spool import job_folder, write_json
 from vfnode.node.steps import Parts, Steps
@@ -24,6 +29,7 @@ ANALYSE, DELIVER = "analyse_series", "deliver_results"
 ANALYSIS_QUEUE, DELIVERY_QUEUE = "analysis", "delivery"
 DELIVERIES_AT_ONCE = 4
 QUEUE_POLL_S = 0.5
+HALF_OF_PRIORITIES = 2**30 - 2  #: DBOS takes 1 to 2^31 - 1
 RECOVERIES = 20  #: of one workflow; more deaths of the node on one series are no accident
 GIVEN_UP = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"  #: DBOS's name for what it recovers no more
 
@@ -46,7 +52,11 @@ class Workflows:
     def start(self) -> None:
         """Go on with what was begun, and take new work."""
         DBOS.launch()
-        DBOS.register_queue(ANALYSIS_QUEUE, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_S)
+        DBOS.register_queue(
+            ANALYSIS_QUEUE,
+            worker_concurrency=1,
+            polling_interval_sec=QUEUE_POLL_S,
+        )
         DBOS.register_queue(
             DELIVERY_QUEUE,
             worker_concurrency=DELIVERIES_AT_ONCE,
@@ -73,9 +83,43 @@ class Workflows:
         job_id = job_id_of(key, [path.stem for path in paths])
         write_json(job_folder(self._parts.settings, job_id).instances, [str(p) for p in paths])
         is_new = self._parts.ledger.register(job_id, key, len(paths))
-        with SetWorkflowID(f"{job_id}/1"):
+        facts = self._study(key)
+        if not self._is_chosen(job_id, key, facts):
+            return
+        priority = self._priority(is_urgent(facts.get(key), self._parts.settings.choice))
+        with SetWorkflowID(f"{job_id}/1"), SetEnqueueOptions(priority=priority):
             DBOS.enqueue_workflow(ANALYSIS_QUEUE, self._analyse, job_id, 1)
         log.info("series complete", job_id=job_id, instances=len(paths), known=not is_new)
+
+    def _study(self, key: SeriesKey) -> dict[SeriesKey, SeriesFacts]:
+        """The facts of every readable series of a study."""
+        inbox = self._parts.inbox
+        series = inbox.series(key.study_instance_uid)
+        read = {each: read_facts(inbox.instances(each)) for each in series}
+        return {each: facts for each, facts in read.items() if facts is not None}
+
+    def _is_chosen(self, job_id: str, key: SeriesKey, study: dict[SeriesKey, SeriesFacts]) -> bool:
+        """The verdict on a series; once given it stays, whatever else comes or goes."""
+        path = job_folder(self._parts.settings, job_id).choice
+        if path.exists():
+            verdict = Verdict(**json.loads(path.read_text("utf-8")))
+        else:
+            verdict = judge(key, study, self._parts.settings.choice)
+            write_json(path, asdict(verdict))
+            told = "series chosen" if verdict.is_chosen else "series passed over"
+            log.info(told, job_id=job_id, code=verdict.code, reason=verdict.reason)
+        job = self._parts.ledger.jobs(job_id)[0]
+        if not verdict.is_chosen and job.state is JobState.WAITING:
+            self._parts.ledger.set_reason(job_id, verdict.code, verdict.reason)
+            self._parts.ledger.set_state(job_id, JobState.REJECTED, "choose")
+        return verdict.is_chosen
+
+    def _priority(self, urgent: bool) -> int:
+        """Smaller goes first; urgent series lie in the lower half of what there is."""
+        seconds = int(time.time()) % HALF_OF_PRIORITIES
+        if self._parts.settings.choice.order == "newest":
+            seconds = HALF_OF_PRIORITIES - seconds
+        return 1 + seconds + (0 if urgent else HALF_OF_PRIORITIES)
 
 
 def job_id_of(key: SeriesKey, sop_instance_uids: list[str]) -> str:
