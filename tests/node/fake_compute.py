@@ -1,8 +1,8 @@
 """A compute child without models: speaks the protocol, and misbehaves when it is told to.
 
 ``python fake_compute.py CONTROL``: files in the CONTROL folder say how. ``hold-<command>``
-makes it wait while the file is there; ``crash``, ``hang`` and ``reject`` are done at
-compute, a ``crash-once`` is removed first. Every request is noted in ``requests``.
+makes it wait while the file is there; ``crash``, ``hang``, ``eat-memory`` and ``reject`` are
+done at compute, a ``crash-once`` is removed first; ``poison`` names a series that crashes it. Every request is noted in ``requests``.
 """
 
 import json
@@ -45,6 +45,14 @@ def answer(request: dict[str, Any], control: Path) -> dict[str, Any]:
     if request["command"] == "build":
         build(request, "severe" if (control / "fracture").exists() else "normal")
         return {"result": {}}
+    if (control / "slow").exists():
+        time.sleep(0.3)
+    poison = control / "poison"
+    if poison.exists() and poison.read_text() in request["instances"][0]:
+        os._exit(3)
+    if (control / "eat-memory").exists():
+        eaten = bytearray(400_000_000)
+        time.sleep(3600 + eaten[0])
     if (control / "crash").exists():
         os._exit(3)
     if (control / "crash-once").exists():
