@@ -6,12 +6,15 @@ import sys
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from tests.node.factories import write_ct
 from vfnode.dicom.result_settings import ResultSettings
 from vfnode.node.analysis_store import load_analysis, save_analysis
 from vfnode.node.compute import Computer
 from vfnode.node.result_object import result_objects
+from vfnode.node.series_reader import refusal
+from vfnode.spine.genant import GenantLimits
 from vfnode.spine.report import Analysis, FractureReport, Reason
 from vfnode.spine.straighten import SagittalImage
 
@@ -53,6 +56,45 @@ def test_a_series_without_a_spine_still_has_its_objects(request_of, tmp_path):
     }
     result = json.loads((tmp_path / "results" / "result.json").read_text())
     assert result["status"] == "not_evaluable"
+
+
+def test_a_series_that_is_refused_while_read_still_has_its_objects(request_of, tmp_path):
+    """Too few slices, a gap: the answer goes to the PACS, from the headers alone."""
+    computer = Computer(BlindPipeline, ResultSettings())
+    request = request_of("compute")
+    request["instances"] = request["instances"][:4]
+
+    answer = computer.answer(request)
+    built = Computer(BlindPipeline, ResultSettings())  # another child after a restart
+    built.answer(request | {"command": "build"})
+
+    assert answer["reason"]["code"] == "too-few-slices"
+    names = {each.path.name for each in result_objects(tmp_path / "results")}
+    assert names == {"report.sr.dcm", "sagittal.sc.dcm"}
+
+
+def test_an_analysis_that_failed_is_told_from_the_headers(request_of, tmp_path):
+    """Reading the volume may be what killed the child: it is not tried again."""
+    request = request_of("build")
+    save_analysis(refusal(Reason.COMPUTE_FAILED, GenantLimits()), tmp_path / "analysis")
+
+    Computer(BlindPipeline, ResultSettings()).answer(request)
+
+    result = json.loads((tmp_path / "results" / "result.json").read_text())
+    assert result["reason"]["code"] == "compute-failed"
+
+
+def test_a_later_result_names_the_report_that_it_replaces(request_of, tmp_path):
+    """As the node asks it to."""
+    computer = Computer(BlindPipeline, ResultSettings())
+    computer.answer(request_of("compute"))
+    computer.answer(request_of("build", "first"))
+    before = tmp_path / "first" / "report.sr.dcm"
+
+    computer.answer(request_of("build", "later") | {"replaces": str(before)})
+
+    report = dcmread(tmp_path / "later" / "report.sr.dcm")
+    assert "PredecessorDocumentsSequence" in report
 
 
 def test_building_again_makes_objects_with_the_same_uids(request_of, tmp_path):

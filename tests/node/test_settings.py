@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+from vfnode.dicom.outputs import OUTPUTS
 from vfnode.errors import SettingsError
 from vfnode.node.settings import Settings, describe_settings, load_settings
 
@@ -43,6 +44,8 @@ def test_the_environment_stands_above_the_file(tmp_path, monkeypatch):
         ('[node]\nprot = "x"\n', "node.prot: there is no such setting"),
         ('[node]\nae_title = "SEVENTEEN LETTERS"\n', "node.ae_title"),
         ("[receiving]\nquiet_s = 0\n", "receiving.quiet_s"),
+        ('[results]\nfallback_encoding = "cp9"\n', "use a Python name such as cp1251"),
+        ('[results]\nreport = "sometimes"\n', "results.report"),
         ("[results]\nmild = 0.5\n", "results: Value error, limits must fall from mild to severe"),
         ('[[destinations]]\nname = "a"\n', "ae_title must be given for kind 'dicom'"),
         (PACS + "commitment = true\nkind = 'folder'\nfolder = '/x'\n", "for kind 'dicom' alone"),
@@ -75,3 +78,10 @@ def test_every_described_field_can_be_set(tmp_path):
 
     assert tomllib.loads(text)["node"]["port"] == settings.node.port
     assert settings.destinations[0].ae_title == "PACS"
+
+
+def test_every_output_has_a_setting_with_its_default():
+    """The table of outputs and the settings say the same."""
+    defaults = {output.name: output.when.value for output in OUTPUTS}
+
+    assert Settings().results.objects() == defaults

@@ -1,9 +1,9 @@
 """The compute child: holds the models warm, answers one JSON line with one.
 
 A request is ``{"command": "compute" | "build", "instances": [paths], "analysis": folder,
-"results": folder, "created": local time}``; the answer is ``{"result": {...}}`` or
-``{"error": {"name": ..., "code": ..., "detail": ...}}``. The only module of the node that
-imports torch, and no other one imports it.
+"results": folder, "created": local time, "replaces": report or null}``; the answer is
+``{"result": {...}}`` or ``{"error": {"name": ..., "code": ..., "detail": ...}}``. The only
+module of the node that imports torch, and no other one imports it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from vfnode.dicom.ct_series import CTSeries, read_ct_series
 from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.result_settings import ResultSettings
 from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
@@ -26,6 +25,7 @@ from vfnode.inference.pipeline import load_pipeline
 from vfnode.node.analysis_store import load_analysis, save_analysis
 from vfnode.node.child_process import lines_of_parent, take_standard_output
 from vfnode.node.inbox import sync_file, sync_folder
+from vfnode.node.series_reader import Reading, SeriesReader
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.report import Analysis
 from vfnode.spine.volume import CTVolume
@@ -46,13 +46,19 @@ class Computer:
     Args:
         load: makes the pipeline; called until it has been made once.
         settings: of the result objects.
+        reader: of the images.
     """
 
-    def __init__(self, load: Callable[[], Analyzer], settings: ResultSettings) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Analyzer],
+        settings: ResultSettings,
+        reader: SeriesReader | None = None,
+    ) -> None:
         self._load = load
         self._settings = settings
         self._pipeline: Analyzer | None = None
-        self._read: tuple[list[str], CTSeries] | None = None
+        self._reader = reader or SeriesReader(Reading())
 
     def warm(self) -> Analyzer:
         """Load the models, the first time.
@@ -72,33 +78,28 @@ class Computer:
         return _COMMANDS[request["command"]](self, request)
 
     def compute(self, request: Request) -> dict[str, Any]:
-        """Read a series, analyse it, write the analysis."""
+        """Read a series, analyse it, write the analysis: also that of a series that is refused."""
         began_s = time.perf_counter()
-        series = self._series(request["instances"])
+        found = self._reader.read(request["instances"])
         read_s = time.perf_counter() - began_s
-        analysis = self.warm().analyze(series.volume).with_timing("read", read_s)
+        analysis = found if isinstance(found, Analysis) else self.warm().analyze(found.volume)
+        analysis = analysis.with_timing("read", read_s)
         save_analysis(analysis, Path(request["analysis"]))
         reason = analysis.report.reason
         return {"reason": reason.to_dict() if reason else None}
 
     def build(self, request: Request) -> dict[str, Any]:
         """Make the result objects of an analysis that stands on disk."""
-        series = self._series(request["instances"])
         analysis = load_analysis(Path(request["analysis"]))
+        series = self._reader.source(request["instances"], analysis)
         created = datetime.fromisoformat(request["created"])
+        replaces = Path(request["replaces"]) if request.get("replaces") else None
         folder = Path(request["results"])
-        for written in build_and_write(analysis, series, folder, self._settings, created):
+        for written in build_and_write(analysis, series, folder, self._settings, created, replaces):
             sync_file(written.path)
         sync_folder(folder)
-        self._read = None
+        self._reader.forget()
         return {}
-
-    def _series(self, paths: list[str]) -> CTSeries:
-        """The series of these files; build asks for what compute has just read."""
-        if self._read is None or self._read[0] != paths:
-            self._read = None  # two volumes at once would double the peak of memory
-            self._read = paths, read_ct_series([Path(path) for path in paths])[0]
-        return self._read[1]
 
 
 _COMMANDS: dict[str, Callable[[Computer, Request], dict[str, Any]]] = {
@@ -112,10 +113,12 @@ def main(config: dict[str, Any]) -> None:
     answers = take_standard_output()
     lines = lines_of_parent()
     models = Path(config["models"]) if config["models"] else None
-    limits = GenantLimits(*config["limits"])
+    reading = Reading(GenantLimits(*config["limits"]), config["fallback_encoding"])
     settings = ResultSettings(**config["results"])
     computer = Computer(
-        lambda: load_pipeline(models_dir(models), config["device"], limits), settings
+        lambda: load_pipeline(models_dir(models), config["device"], reading.limits),
+        settings,
+        SeriesReader(reading),
     )
     try:
         computer.warm()

@@ -65,11 +65,13 @@ def compute_program(settings: Settings) -> ChildProgram:
         "device": settings.compute.device,
         "models": str(settings.compute.models.absolute()) if settings.compute.models else None,
         "limits": [settings.results.mild, settings.results.moderate, settings.results.severe],
+        "fallback_encoding": settings.results.fallback_encoding,
         "results": {
             "language": settings.results.language,
             "sr_series_number": settings.results.sr_series_number,
             "sc_series_number": settings.results.sc_series_number,
             "device_name": settings.node.ae_title,
+            "objects": settings.results.objects(),
         },
     }
     threads = settings.compute.threads or os.cpu_count() or 1

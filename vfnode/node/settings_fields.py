@@ -6,14 +6,29 @@ The documented TOML that an operator starts from is written from these lines
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from vfnode.errors import GeometryError
 from vfnode.node.settings_section import AE_TITLE, Section
 from vfnode.spine.genant import GenantLimits
+
+#: For which results an object is made and sent.
+Wanted = Literal["always", "positives", "never"]
+#: The outputs (vfnode.dicom.outputs) that a field of [results] switches.
+OBJECTS = (
+    "report",
+    "picture",
+    "plain_picture",
+    "projection",
+    "key_objects",
+    "fhir",
+    "hl7",
+    "liaison",
+)
 
 
 class NodeSection(Section):
@@ -102,6 +117,45 @@ class ResultsSection(Section):
         default="en", description="Language of the texts in report and picture; codes stay English."
     )
 
+    fallback_encoding: str = Field(
+        default="latin-1",
+        description="Encoding of names and texts in images whose declared character set is "
+        "missing or wrong, by its Python name, e.g. cp1251 or iso8859_5 for Russian.",
+    )
+    report: Wanted = Field(
+        default="always",
+        description="The Structured Report: always, positives (only with a height ratio at or "
+        "below the moderate limit), or never.",
+    )
+    picture: Wanted = Field(default="always", description="The annotated picture; likewise.")
+    plain_picture: Wanted = Field(
+        default="always", description="The same picture without annotation; likewise."
+    )
+    projection: Wanted = Field(
+        default="always", description="The spine as it stands, with levels and severities."
+    )
+    key_objects: Wanted = Field(
+        default="never", description="A Key Object Selection that points at the pictures."
+    )
+    fhir: Wanted = Field(
+        default="never",
+        description="FHIR R4 DiagnosticReport and Observations: a file in the spool.",
+    )
+    hl7: Wanted = Field(default="never", description="HL7 v2.5.1 ORU^R01: a file in the spool.")
+    liaison: Wanted = Field(
+        default="never",
+        description="One CSV line for a fracture liaison list: a file in the spool.",
+    )
+
+    @field_validator("fallback_encoding")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            codecs.lookup(name)
+        except LookupError as error:
+            raise ValueError(f"{error}; use a Python name such as cp1251") from error
+        return name
+
     @model_validator(mode="after")
     def _ordered(self) -> ResultsSection:
         try:
@@ -113,6 +167,10 @@ class ResultsSection(Section):
     def limits(self) -> GenantLimits:
         """The Genant limits of this site."""
         return GenantLimits(mild=self.mild, moderate=self.moderate, severe=self.severe)
+
+    def objects(self) -> dict[str, str]:
+        """Name of each result object -> for which results the site wants it."""
+        return {name: getattr(self, name) for name in OBJECTS}
 
 
 class DatabaseSection(Section):
