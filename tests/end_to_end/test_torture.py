@@ -4,7 +4,7 @@ import random
 
 from tests.end_to_end.torture import Campaign, is_good
 
-KILLS = 4
+KILLS = 10
 
 
 def test_a_node_that_is_killed_at_random_instants_loses_and_doubles_nothing(tmp_path):

@@ -29,7 +29,7 @@ from vfnode.node.job import FINAL, JobState
 from vfnode.node.storage_scu import send_files
 
 SLICES = 6
-LATEST_KILL_S = 4.0  #: after the first byte: the way of a study takes about so long
+LATEST_KILL_S = 3.0  #: after the first byte: the way of a study takes about so long
 END_S = 600.0
 RESULTS_PER_STUDY = 2
 

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -58,6 +59,20 @@ def test_a_child_that_hangs_is_stopped_at_the_limit(control):
 
     with pytest.raises(ComputeError, match=r"within 1 s \(compute\.time_limit_s\)"):
         client.ask(COMPUTE)
+    client.stop()
+
+
+def test_a_child_that_takes_too_much_memory_is_stopped(control):
+    """Before the machine runs out of it; the message names the setting."""
+    program = replace(fake_child(control), memory_limit_bytes=200_000_000)
+    client = ComputeClient(program)
+    (control / "eat-memory").touch()
+
+    with pytest.raises(ComputeError, match=r"more than 200 MB \(compute\.memory_limit_mb\)"):
+        client.ask(COMPUTE)
+    (control / "eat-memory").unlink()
+
+    assert client.ask(COMPUTE) == {"reason": None}
     client.stop()
 
 

@@ -116,6 +116,7 @@ class LimitedHandler(RequestHandler):  # type: ignore[misc]  # the library is un
 class LimitedServer(ThreadedAssociationServer):  # type: ignore[misc]  # untyped as well
     """The library's server within limits; made by ``AE.make_server``."""
 
+    request_queue_size = 128  #: with the library's 5, callers beyond it wait for a second each
     daemon_threads = True  # a caller that never shakes hands does not hold up a stop
 
     def __init__(self, *arguments: Any, limits: PortLimits, **more: Any) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -29,6 +30,8 @@ from vfnode.errors import (
 from vfnode.node.settings import Settings
 
 READ_BYTES = 65536
+MEGABYTE = 1_000_000
+MEMORY_WATCH_S = 0.2  #: a volume of a gigabyte takes longer to read
 STOP_S = 5.0
 
 log = structlog.get_logger()
@@ -57,6 +60,7 @@ class ChildProgram:
     command: Sequence[str]
     environment: Mapping[str, str]
     time_limit_s: float
+    memory_limit_bytes: int = 0  #: resident; 0 for none
 
 
 def compute_program(settings: Settings) -> ChildProgram:
@@ -79,6 +83,7 @@ def compute_program(settings: Settings) -> ChildProgram:
         command=[sys.executable, "-m", "vfnode.node.compute", json.dumps(config)],
         environment={"OMP_NUM_THREADS": str(threads)},
         time_limit_s=settings.compute.time_limit_s,
+        memory_limit_bytes=settings.compute.memory_limit_mb * MEGABYTE,
     )
 
 
@@ -163,15 +168,24 @@ class ComputeClient:
         limit_s = self._program.time_limit_s
         deadline_s = time.monotonic() + limit_s
         line = b""
+        answer = select.poll()  # select() takes no descriptor above 1023
+        answer.register(child.stdout, select.POLLIN)
         while not line.endswith(b"\n"):
-            left_s = max(deadline_s - time.monotonic(), 0.0)
-            if not select.select([child.stdout], [], [], left_s)[0]:
-                raise ComputeError(f"no result within {limit_s:.0f} s (compute.time_limit_s)")
+            if not answer.poll(MEMORY_WATCH_S * 1000):
+                if time.monotonic() > deadline_s:
+                    raise ComputeError(f"no result within {limit_s:.0f} s (compute.time_limit_s)")
+                self._check_memory(child)
+                continue
             part = os.read(child.stdout.fileno(), READ_BYTES)
             if not part:
                 raise ComputeError(f"the compute child died ({_ending(child)})")
             line += part
         return line
+
+    def _check_memory(self, child: subprocess.Popen[bytes]) -> None:
+        limit = self._program.memory_limit_bytes
+        if limit and _resident_bytes(child.pid) > limit:
+            raise ComputeError(f"more than {limit // MEGABYTE} MB (compute.memory_limit_mb)")
 
     def _end(self, child: subprocess.Popen[bytes]) -> None:
         child.kill()
@@ -179,6 +193,18 @@ class ComputeClient:
         for pipe in (child.stdin, child.stdout):
             if pipe is not None and not pipe.closed:
                 _close_pipe(pipe)
+
+
+def _resident_bytes(pid: int) -> int:
+    """Memory of a process in RAM (proc(5), statm); 0 when it has just ended.
+
+    Not a limit of address space: torch reserves far more of that than it ever uses.
+    """
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _close_pipe(pipe: Any) -> None:

@@ -81,6 +81,13 @@ class ComputeSection(Section):
         description="Seconds one series may take. A series that hangs is stopped, tried once "
         "more and then FAILED; a normal one takes seconds.",
     )
+    memory_limit_mb: int = Field(
+        default=12_000,
+        ge=0,
+        description="Megabytes of RAM that the child may hold; 0 for no limit. A series that "
+        "needs more is stopped, tried once more and then FAILED, before the machine starts to "
+        "kill what it finds. A chest CT of 1 mm slices takes about 3000.",
+    )
 
 
 class ResultsSection(Section):
