@@ -65,21 +65,14 @@ def draw_posterior(
     """What the plane shows behind the canal: by its distance from the midline."""
     placed = body.placed
     index = LEVELS.index(placed.shape.level)
-    slope, length, thick = (
-        float(np.interp(index, _KNOWN, _VALUES[:, column])) * rng.normal(1, 0.12)
-        for column in range(3)
-    )
+    usual = [float(np.interp(index, _KNOWN, column)) for column in _VALUES.T]
+    slope, length, thick = (value * rng.normal(1, 0.12) for value in usual)
     back = placed.shape.keypoints_mm[2].mean(0)
     root = back + np.array([canal_mm + rng.uniform(1, 4), rng.uniform(0.0, 0.35) * body.height_mm])
     shell = rng.uniform(0.6, 1.5)
-    angle = np.radians(slope)
+    direction = np.array([np.cos(np.radians(slope)), np.sin(np.radians(slope))])
     if off_midline_mm < 4 + rng.normal(0, 0.7):
-        process = _box(
-            root,
-            np.array([np.cos(angle), np.sin(angle)]),
-            length,
-            (thick, thick * rng.uniform(0.7, 1.3)),
-        )
+        process = _box(root, direction, length, (thick, thick * rng.uniform(0.7, 1.3)))
         _shelled(canvas, rng, patient, placed.to_column(process), shell)
         return
     lamina = _box(

@@ -150,8 +150,15 @@ def draw_back(
     _strip(canvas, arc, skin, skin + 2, patient.muscle_hu)
     _strip(canvas, arc, skin + 2, skin + 400, -1000)
     if rng.random() < 0.7:
-        table = skin.max() + rng.uniform(-4, 12) + 6 * wobble(rng, 80, 30)
-        table = np.maximum(table, skin + 2)
-        _strip(canvas, arc, table, table + rng.uniform(1, 4), rng.uniform(-500, 200))
-        _strip(canvas, arc, table + 4, table + 25, rng.uniform(-980, -850))
-        _strip(canvas, arc, table + 25, table + 27, rng.uniform(-500, 200))
+        _draw_table(canvas, rng, arc, skin)
+
+
+def _draw_table(
+    canvas: Canvas, rng: np.random.Generator, arc: np.ndarray, skin: np.ndarray
+) -> None:
+    """Shell, foam, shell."""
+    table = skin.max() + rng.uniform(-4, 12) + 6 * wobble(rng, 80, 30)
+    table = np.maximum(table, skin + 2)
+    _strip(canvas, arc, table, table + rng.uniform(1, 4), rng.uniform(-500, 200))
+    _strip(canvas, arc, table + 4, table + 25, rng.uniform(-980, -850))
+    _strip(canvas, arc, table + 25, table + 27, rng.uniform(-500, 200))
