@@ -2,7 +2,8 @@
 
 ``python fake_compute.py CONTROL``: files in the CONTROL folder say how. ``hold-<command>``
 makes it wait while the file is there; ``crash``, ``hang``, ``eat-memory`` and ``reject`` are
-done at compute, a ``crash-once`` is removed first; ``poison`` names a series that crashes it. Every request is noted in ``requests``.
+done at compute, a ``crash-once`` is removed first; ``poison`` names a series that
+crashes it. Every request is noted in ``requests``.
 """
 
 import json
@@ -72,7 +73,8 @@ def build(request: dict[str, Any], grade: str = "normal") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, sop_class in OBJECTS.items():
         save_object(folder / name, sop_class, source)
-    (folder / "result.json").write_text(json.dumps({"patient": {"grade": grade}}))
+    result = {"patient": {"grade": grade}, "replaces": request.get("replaces")}
+    (folder / "result.json").write_text(json.dumps(result))
 
 
 def save_object(path: Path, sop_class: str, source: Dataset) -> None:

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -38,6 +39,10 @@ def send(settings, images):
     send_files(images, "127.0.0.1", settings.node.port, "VFNODE", "TEST")
 
 
+def has_jobs(settings, count):
+    return len(list_jobs(settings)) == count
+
+
 def all_ended(settings, count):
     found = list_jobs(settings)
     return len(found) == count and all(job.state in FINAL for job in found)
@@ -59,7 +64,7 @@ def test_the_site_says_which_series_comes_first(choice, order, control, tmp_path
     with node(tmp_path, **choice) as settings:
         for count, paths in enumerate(images.values(), start=1):
             send(settings, paths)
-            wait_until(lambda count=count: len(list_jobs(settings)) == count, "a job more")
+            wait_until(partial(has_jobs, settings, count), "a job more")
             wait_until(lambda: list_jobs(settings)[0].stage == "compute", "the first in work")
         (control / "hold-compute").unlink()
         wait_until(lambda: all_ended(settings, 3), "all three")
