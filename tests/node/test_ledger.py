@@ -47,6 +47,7 @@ def test_a_receipt_is_kept_once_and_found_by_destination(ledger):
         ([], "", D),
         ([D, D], "", D),
         ([D, D], "no-spine", JobState.REJECTED),
+        ([D, D], "compute-failed", F),
         ([D, W], "", W),
         ([F, W], "", W),
         ([D, F], "", F),

@@ -1,5 +1,6 @@
 """A whole node in this process, with a fake compute child and a storage SCP as PACS."""
 
+import json
 import sqlite3
 from contextlib import contextmanager
 
@@ -99,7 +100,7 @@ def test_one_crash_of_the_child_is_tried_again(tmp_path, control, images, peer):
 def test_a_series_that_always_kills_the_child_fails_and_can_be_retried(
     trouble, reason, tmp_path, control, images, peer
 ):
-    """FAILED with the reason; when the cause is gone a person starts it again."""
+    """FAILED with the reason, and told to the PACS; a person starts it again."""
     (control / trouble).touch()
     settings = node_settings(tmp_path, free_port(), destination(peer.port))
 
@@ -113,7 +114,9 @@ def test_a_series_that_always_kills_the_child_fails_and_can_be_retried(
     assert failed.state is JobState.FAILED
     assert reason in failed.reason
     assert list_jobs(settings)[0].run == 2
-    assert (control / "requests").read_text().split() == ["compute"] * 3 + ["build"]
+    asked = (control / "requests").read_text().split()
+    assert asked == ["compute", "compute", "build", "compute", "build"]
+    assert len(failed.receipts) == 2
 
 
 def test_an_unsuitable_series_is_rejected_with_its_code(tmp_path, control, images, peer):
@@ -253,6 +256,9 @@ def test_late_slices_make_another_job(tmp_path, control, images, peer):
 
     assert [each.instances for each in list_jobs(settings)] == [3, 4]
     assert job.instances == 4
+    first, later = (job_folder(settings, each.job_id).results for each in list_jobs(settings))
+    result = json.loads((later / "result.json").read_text())
+    assert result["replaces"] == str(first / "report.sr.dcm")
 
 
 def test_a_second_node_on_the_same_spool_is_refused(tmp_path, control):

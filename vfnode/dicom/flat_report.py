@@ -54,8 +54,13 @@ def flat_report(folder: Path, sop_class_uid: str) -> Dataset:
     return report
 
 
+def flat_uid(sop_instance_uid: str, sop_class_uid: str) -> str:
+    """UID of the report with this UID as another SOP class; the same each time."""
+    return derive_uid("flat report", sop_instance_uid, sop_class_uid)
+
+
 def _rename(report: Dataset, sop_class_uid: str) -> None:
-    report.SOPInstanceUID = derive_uid("flat report", str(report.SOPInstanceUID), sop_class_uid)
+    report.SOPInstanceUID = flat_uid(str(report.SOPInstanceUID), sop_class_uid)
     report.SOPClassUID = sop_class_uid
     report.file_meta.MediaStorageSOPClassUID = sop_class_uid
     report.file_meta.MediaStorageSOPInstanceUID = report.SOPInstanceUID

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pydicom import dcmread
 
-from vfnode.errors import DeliveryRefusedError
+from vfnode.errors import DeliveryRefusedError, ResultError
+from vfnode.node.object_forms import form_for, forms_of
 from vfnode.node.result_object import OnStored, ResultObject
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
@@ -50,19 +51,27 @@ class CStoreDestination:
     def send(self, objects: Sequence[ResultObject], on_stored: OnStored) -> None:
         """Send objects in this order; one that is refused does not hold up the others.
 
+        A report goes in the first of its forms that the PACS accepts, and that form is told of.
+
         Raises:
             DeliveryDeferredError: the PACS does not answer or cannot take more now.
             DeliveryRefusedError: it will never take some of the objects.
         """
-        contexts = {(each.sop_class_uid, each.transfer_syntax_uid) for each in objects}
+        contexts = {
+            (form.sop_class_uid, form.transfer_syntax_uid)
+            for each in objects
+            for form in forms_of(each)
+        }
         refusals = []
         with association(self._peer, contexts) as opened:
+            accepted = {str(context.abstract_syntax) for context in opened.accepted_contexts}
             for each in objects:
                 try:
-                    status = store(opened, dcmread(each.path), self._peer)
-                except DeliveryRefusedError as error:
+                    form = form_for(each, accepted)
+                    status = store(opened, dcmread(form.path), self._peer)
+                except (DeliveryRefusedError, ResultError) as error:
                     refusals.append(str(error))
                 else:
-                    on_stored(each, status)
+                    on_stored(form, status)
         if refusals:
             raise DeliveryRefusedError("; ".join(refusals))

@@ -23,6 +23,7 @@ from vfnode.node.database import (
 )
 from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import Delivery, Job, JobState, Receipt
+from vfnode.spine.report import Reason
 
 
 class Ledger:
@@ -89,7 +90,7 @@ class Ledger:
             code = connection.scalar(select(jobs.c.reason_code).where(this))
             found = connection.execute(select(deliveries).where(deliveries.c.job_id == job_id))
             ways = found.all()
-            state = _settled({JobState(way.state) for way in ways}, rejected=bool(code))
+            state = _settled({JobState(way.state) for way in ways}, code or "")
             values = {"state": state.value, "stage": "deliver"}
             if not code:
                 values["reason"] = "; ".join(
@@ -169,9 +170,11 @@ class Ledger:
             connection.execute(update(table).where(rows).values(**values))
 
 
-def _settled(states: set[JobState], *, rejected: bool) -> JobState:
+def _settled(states: set[JobState], reason_code: str) -> JobState:
     if states <= {JobState.DELIVERED}:
-        return JobState.REJECTED if rejected else JobState.DELIVERED
+        if reason_code == Reason.COMPUTE_FAILED.code:  # told, and still a person's work
+            return JobState.FAILED
+        return JobState.REJECTED if reason_code else JobState.DELIVERED
     return JobState.WAITING if JobState.WAITING in states else JobState.FAILED
 
 

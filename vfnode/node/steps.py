@@ -20,16 +20,21 @@ from vfnode.errors import (
     NotEvaluableError,
     VfnodeError,
 )
+from vfnode.node.analysis_store import save_analysis
 from vfnode.node.commitment import Commitments
 from vfnode.node.destination_cstore import peer_of
 from vfnode.node.destinations import Destination
+from vfnode.node.earlier_results import earlier_report, set_aside
 from vfnode.node.inbox import Inbox
 from vfnode.node.job import Job, JobState
 from vfnode.node.ledger import Ledger
+from vfnode.node.object_forms import forms_of, held_form
 from vfnode.node.result_object import ResultObject, holds_fracture, result_objects
+from vfnode.node.series_reader import refusal
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.spool import job_folder, read_instances
+from vfnode.spine.report import Reason
 
 COMPUTE_ATTEMPTS = 2
 
@@ -77,8 +82,14 @@ class Steps:
         return not missing
 
     def compute(self, job_id: str) -> bool:
-        """Analyse the series; the numbers stand in the job's folder afterwards."""
+        """Analyse the series; the numbers stand in the job's folder afterwards.
+
+        Where that fails for good, they say so: silence would look like a normal spine.
+        """
         self._ledger.set_state(job_id, JobState.RUNNING, "compute")
+        if self._job(job_id).reason_code == Reason.COMPUTE_FAILED.code:  # a person tries again
+            set_aside(job_folder(self._parts.settings, job_id))
+            self._ledger.set_reason(job_id, "", "")
         return self._ask(job_id, "compute")
 
     def build(self, job_id: str) -> list[str]:
@@ -133,15 +144,19 @@ class Steps:
         self._ledger.set_state(job_id, JobState.FAILED)
 
     def _ask(self, job_id: str, command: str) -> bool:
-        folder = job_folder(self._parts.settings, job_id)
+        settings = self._parts.settings
+        folder = job_folder(settings, job_id)
         if folder.is_built:  # other bytes under the same UIDs might reach a second PACS
             return True
+        job = self._job(job_id)
+        earlier = earlier_report(job, self._ledger, settings)
         request = {
             "command": command,
             "instances": [str(path) for path in read_instances(folder)],
             "analysis": str(folder.analysis),
             "results": str(folder.results),
-            "created": f"{self._job(job_id).created_at.astimezone().replace(tzinfo=None)}",
+            "created": f"{job.created_at.astimezone().replace(tzinfo=None)}",
+            "replaces": str(earlier) if earlier else None,
         }
         try:
             answer = self._ask_twice(request, job_id)
@@ -150,11 +165,25 @@ class Steps:
             self._ledger.set_reason(job_id, error.code, error.detail)
             self._ledger.set_state(job_id, JobState.REJECTED)
             return False
+        except ComputeError as error:
+            if command == "compute":
+                return self._answer_failure(job_id, str(error))
+            self.fail(job_id, str(error))
+            return False
         except VfnodeError as error:
             self.fail(job_id, str(error))
             return False
         if answer.get("reason"):
             self._ledger.set_reason(job_id, answer["reason"]["code"], answer["reason"]["meaning"])
+        return True
+
+    def _answer_failure(self, job_id: str, reason: str) -> bool:
+        """Go on with an analysis that says that there is none; a person is needed as well."""
+        log.error("compute failed", job_id=job_id, reason=reason)
+        settings = self._parts.settings
+        analysis = refusal(Reason.COMPUTE_FAILED, settings.results.limits())
+        save_analysis(analysis, job_folder(settings, job_id).analysis)
+        self._ledger.set_reason(job_id, Reason.COMPUTE_FAILED.code, reason)
         return True
 
     def _ask_twice(self, request: Mapping[str, Any], job_id: str) -> dict[str, Any]:
@@ -169,9 +198,7 @@ class Steps:
         if destination not in self._parts.destinations:
             raise DeliveryRefusedError(f"destination {destination} is no longer in the settings")
         objects = result_objects(job_folder(self._parts.settings, job_id).results)
-        uids = [each.sop_instance_uid for each in objects]
-        received = self._ledger.received(destination, uids)
-        waiting = [each for each in objects if each.sop_instance_uid not in received]
+        waiting = [each for each in objects if self._held(destination, each) is None]
 
         def on_stored(each: ResultObject, status: int) -> None:
             self._ledger.add_receipt(
@@ -185,9 +212,14 @@ class Steps:
             self._parts.commitments.require(
                 peer_of(section, self._parts.settings),
                 destination,
-                objects,
+                [self._held(destination, each) or each for each in objects],
                 section.commitment_wait_s,
             )
+
+    def _held(self, destination: str, each: ResultObject) -> ResultObject | None:
+        """The form in which a destination has an object."""
+        uids = [form.sop_instance_uid for form in forms_of(each)]
+        return held_form(each, self._ledger.received(destination, uids))
 
     def _job(self, job_id: str) -> Job:
         return self._ledger.jobs(job_id)[0]

@@ -7,7 +7,7 @@ no real one is installed, and the peer of tests that need one to misbehave.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pynetdicom import AE, AllStoragePresentationContexts, evt
@@ -26,6 +26,7 @@ class StoragePeer:
         ae_title: its AE title.
         port: where it listens; 0 takes a free one.
         answer: status for an object, by its SOP instance UID; Success by default.
+        refused: SOP class UIDs for which it accepts no presentation context.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class StoragePeer:
         ae_title: str = "PACS",
         port: int = 0,
         answer: Callable[[str], int] = lambda _uid: SUCCESS,
+        refused: Collection[str] = (),
     ) -> None:
         self._folder = folder
         self._answer = answer
@@ -42,7 +44,11 @@ class StoragePeer:
         folder.mkdir(parents=True, exist_ok=True)
         keep_identifiers_out_of_logs()
         entity = AE(ae_title)
-        entity.supported_contexts = [*AllStoragePresentationContexts]
+        entity.supported_contexts = [
+            context
+            for context in AllStoragePresentationContexts
+            if context.abstract_syntax not in refused
+        ]
         entity.add_supported_context(Verification)
         handlers = [
             (evt.EVT_CONN_OPEN, send_at_once),

@@ -1,0 +1,60 @@
+"""The forms of one object: what a destination that refuses its SOP class may take instead.
+
+Which form is sent is decided by what the destination accepts when an association opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from vfnode.dicom.flat_report import FALLBACKS, flat_report, flat_uid
+from vfnode.node.inbox import sync_file, sync_folder
+from vfnode.node.result_object import ResultObject
+
+FOLDER = "other-forms"
+
+
+def forms_of(each: ResultObject) -> tuple[ResultObject, ...]:
+    """The object itself, then what may stand for it, best first; their files come when needed."""
+    others = (
+        ResultObject(
+            path=each.path.parent / FOLDER / f"{sop_class}.dcm",
+            sop_class_uid=str(sop_class),
+            sop_instance_uid=flat_uid(each.sop_instance_uid, str(sop_class)),
+            transfer_syntax_uid=each.transfer_syntax_uid,
+        )
+        for sop_class in FALLBACKS.get(each.sop_class_uid, ())
+    )
+    return (each, *others)
+
+
+def form_for(each: ResultObject, accepted: Collection[str]) -> ResultObject:
+    """The first form whose SOP class is accepted, its file written; the object itself if none.
+
+    Raises:
+        ResultError: the form cannot be made.
+    """
+    for form in forms_of(each):
+        if form.sop_class_uid in accepted:
+            if form is not each and not form.path.exists():
+                _write(form, each.path.parent)
+            return form
+    return each
+
+
+def held_form(each: ResultObject, received: Collection[str]) -> ResultObject | None:
+    """The form of an object that a destination has; None where it has none."""
+    held: Iterable[ResultObject] = (
+        form for form in forms_of(each) if form.sop_instance_uid in received
+    )
+    return next(iter(held), None)
+
+
+def _write(form: ResultObject, results: Path) -> None:
+    form.path.parent.mkdir(exist_ok=True)
+    temporary = form.path.with_suffix(".part")
+    flat_report(results, form.sop_class_uid).save_as(temporary, enforce_file_format=True)
+    sync_file(temporary)
+    temporary.replace(form.path)
+    sync_folder(form.path.parent)
