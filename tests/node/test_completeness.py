@@ -98,6 +98,24 @@ def test_a_start_that_fails_is_tried_again(completeness, clock):
     assert settled(completeness) == [KEY]
 
 
+def test_a_series_that_cannot_be_started_holds_up_no_other(completeness, clock):
+    """The other one begins in the same sweep."""
+    other = SeriesKey("1.2", "1.2.4")
+    completeness.found([KEY, other])
+    clock.time_s += 10
+    begun = []
+
+    def start(key):
+        if key == KEY:
+            raise ValueError("poison")
+        begun.append(key)
+
+    with pytest.raises(ValueError, match="poison"):
+        completeness.settle(start)
+
+    assert begun == [other]
+
+
 def test_an_instance_that_comes_while_the_job_starts_is_not_forgotten(completeness, clock):
     """It leads to another look after the next quiet time."""
     completeness.found([KEY])

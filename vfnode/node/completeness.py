@@ -82,13 +82,24 @@ class Completeness:
         A series for which ``start`` raises stays, so that the next sweep tries again;
         one that gets an instance meanwhile stays as well.
         """
+        failures: list[Exception] = []
         for key, arrival_s in self._complete():
-            if self._waits_for_a_gap(key, arrival_s):
-                continue
-            start(key)
-            with self._lock:
-                if self._arriving[key].last_arrival_s == arrival_s:
-                    del self._arriving[key]
+            try:
+                self._settle_one(key, arrival_s, start)
+            except Exception as error:  # noqa: BLE001 - one series must not hold up the others
+                failures.append(error)
+        if failures:
+            raise failures[0]  # for the clock, which logs it
+
+    def _settle_one(
+        self, key: SeriesKey, arrival_s: float, start: Callable[[SeriesKey], None]
+    ) -> None:
+        if self._waits_for_a_gap(key, arrival_s):
+            return
+        start(key)
+        with self._lock:
+            if self._arriving[key].last_arrival_s == arrival_s:
+                del self._arriving[key]
 
     def _waits_for_a_gap(self, key: SeriesKey, arrival_s: float) -> bool:
         state = self._arriving[key]

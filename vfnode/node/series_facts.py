@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from pydicom import Dataset, dcmread
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 TAGS = [
     "ImageType",
@@ -36,6 +36,7 @@ TAGS = [
 #: What pydicom raises for bytes that are no data set, or values that are no numbers.
 UNREADABLE = (
     InvalidDicomError,
+    BytesLengthException,
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -100,6 +101,7 @@ def read_facts(paths: Sequence[Path]) -> SeriesFacts | None:
 def _place(path: Path) -> tuple[tuple[Any, ...], float, Dataset]:
     """The stack that a slice belongs to, its place along the normal in mm, its header."""
     header = dcmread(path, specific_tags=TAGS, stop_before_pixels=True)
+    list(header)  # decodes every element now, where a wrong one only costs this file
     orientation = np.array(header.get("ImageOrientationPatient") or [1, 0, 0, 0, 1, 0], float)
     position_mm = np.array(header.get("ImagePositionPatient") or [0, 0, 0], float)
     normal = np.cross(orientation[:3], orientation[3:])
