@@ -109,7 +109,9 @@ other weights; the figures below are those of these weights.
 |---|---|
 {rows}
 
-Figures on real CT are in the repository's accuracy report, not here: none was used in training.
+Figures on real CT are in the repository's accuracy report, not here. No real CT was trained on,
+but the generator was adjusted after looking at results on the five CT of that report: its
+figures are not blind.
 
 ## Limits
 
