@@ -44,23 +44,39 @@ def identity_source(series: SeriesSource) -> Dataset:
     return source
 
 
-def evidence(series: SeriesSource) -> list[Dataset]:
-    """One data set for each CT instance, as highdicom's SR classes want them.
+def first_instance(series: SeriesSource) -> Dataset:
+    """One CT instance as highdicom's SR classes want them: study and scanner.
 
     Without the patient: their constructors warn about unusual names by quoting them. The
     identity is copied afterwards from :func:`identity_source`.
     """
-    datasets = {
-        item.sop_instance_uid: _reference(series, item.sop_class_uid, item.sop_instance_uid)
-        for item in series.instances
-    }
-    found = list(datasets.values())
+    dataset = Dataset()
+    dataset.StudyInstanceUID = series.study_instance_uid
+    dataset.SeriesInstanceUID = series.series_instance_uid
+    dataset.SOPClassUID = series.instances[0].sop_class_uid
+    dataset.SOPInstanceUID = series.instances[0].sop_instance_uid
     for keyword in TYPE_2:
-        setattr(found[0], keyword, "")
+        setattr(dataset, keyword, "")
     for keyword in EQUIPMENT:
         if keyword in series.header:
-            setattr(found[0], keyword, series.header.get(keyword))
-    return found
+            setattr(dataset, keyword, series.header.get(keyword))
+    return dataset
+
+
+def evidence(series: SeriesSource) -> Dataset:
+    """One item of Current Requested Procedure Evidence: every instance of the CT, once."""
+    references = {}
+    for instance in series.instances:
+        reference = Dataset()
+        reference.ReferencedSOPClassUID = instance.sop_class_uid
+        reference.ReferencedSOPInstanceUID = instance.sop_instance_uid
+        references[instance.sop_instance_uid] = reference
+    group, study = Dataset(), Dataset()
+    group.SeriesInstanceUID = series.series_instance_uid
+    group.ReferencedSOPSequence = list(references.values())
+    study.StudyInstanceUID = series.study_instance_uid
+    study.ReferencedSeriesSequence = [group]
+    return study
 
 
 def stamp(result: SOPClass, context: ResultContext) -> None:
@@ -75,12 +91,3 @@ def stamp(result: SOPClass, context: ResultContext) -> None:
             del equipment.ContributionDateTime
     result.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
     result.file_meta.ImplementationVersionName = f"VFNODE_{context.settings.version}"[:16]
-
-
-def _reference(series: SeriesSource, sop_class_uid: str, sop_instance_uid: str) -> Dataset:
-    dataset = Dataset()
-    dataset.StudyInstanceUID = series.study_instance_uid
-    dataset.SeriesInstanceUID = series.series_instance_uid
-    dataset.SOPClassUID = sop_class_uid
-    dataset.SOPInstanceUID = sop_instance_uid
-    return dataset

@@ -18,9 +18,10 @@ from highdicom.sr import (
     TextContentItem,
     TrackingIdentifier,
 )
+from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from vfnode.dicom.evidence import evidence, stamp
+from vfnode.dicom.evidence import evidence, first_instance, stamp
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.sr_vertebra import concepts_of, presence, vertebra_group
 from vfnode.dicom.summary_text import paragraph
@@ -37,9 +38,10 @@ def build_fracture_sr(context: ResultContext) -> Comprehensive3DSR:
     """
     settings = context.settings
     wording = texts("sr_texts.json", settings.language)
+    content = _measurement_report(context)[0]
     document = Comprehensive3DSR(
-        evidence=evidence(context.series),
-        content=_measurement_report(context)[0],
+        evidence=[first_instance(context.series)],
+        content=_without_groups(content),
         series_instance_uid=context.uid("sr series"),
         series_number=settings.sr_series_number,
         sop_instance_uid=context.uid("sr"),
@@ -56,10 +58,22 @@ def build_fracture_sr(context: ResultContext) -> Comprehensive3DSR:
         specific_character_set="ISO_IR 192",
         coding_schemes=[CodingSchemeIdentificationItem(PRIVATE_SCHEME, name=PRODUCT)],
     )
+    # highdicom would copy and search the whole tree for every slice: half of the time.
+    document.ContentSequence = content.ContentSequence
+    document.CurrentRequestedProcedureEvidenceSequence = [evidence(context.series)]
     stamp(document, context)
     if context.replaces:
         document.PredecessorDocumentsSequence = [context.replaces.reference()]
     return document
+
+
+def _without_groups(root: Dataset) -> Dataset:
+    """The root of a report with the context of the observation and no measurements."""
+    head = Dataset()
+    # Not all of root: both would share the element whose value is set below.
+    head.update({each.tag: each for each in root if each.keyword != "ContentSequence"})
+    head.ContentSequence = root.ContentSequence[:-1]
+    return head
 
 
 def _measurement_report(context: ResultContext) -> MeasurementReport:
