@@ -6,7 +6,7 @@ TORCH := torch==2.13.0
 DEBIAN := dcmtk orthanc dicom3tools libpixelmed-java
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
-.PHONY: demo test bench accuracy readme lint types unit setup debian clean
+.PHONY: demo test bench accuracy evaluate readme lint types unit setup debian clean
 
 demo: setup debian  ## a synthetic chest CT through the whole node, into a PACS
 	$(BIN)/vfnode demo
@@ -27,6 +27,10 @@ CT ?= ../shared/data/lidc-idri-0314
 
 bench: setup  ## wall, CPU and memory of each stage on one CT: make bench CT=folder
 	$(BIN)/python -m tests.benchmarks.analyze $(CT)
+
+evaluate: setup  ## the evaluation page: references, semi-real and synthetic CT
+	$(BIN)/vfnode evaluate reference:tests/benchmarks/reference_cases.json \
+	  semi-real:tests/benchmarks/reference_cases.json synthetic:20 --rounds 12 --out evaluation
 
 readme: setup  ## the command line section of the README, from the program
 	$(BIN)/python -m tests.cli.readme
