@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from pydicom import uid as dicom_uid
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
 
@@ -30,7 +31,10 @@ _UID = re.compile(r"[0-9][0-9.]{0,63}")
 _SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID = Tag(0x00080018), Tag(0x0020000D), Tag(0x0020000E)
 _WANTED = [_SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID]
 #: What pydicom raises for bytes that are no data set.
-_UNREADABLE = (
+UNREADABLE = (
+    BytesLengthException,
+    InvalidDicomError,
+    ArithmeticError,
     AttributeError,
     EOFError,
     LookupError,
@@ -83,7 +87,7 @@ def series_of(instance: ReceivedInstance) -> SeriesKey:
             specific_tags=_WANTED,
         )
         found = [str(head[tag].value or "") if tag in head else "" for tag in _WANTED]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InvalidInstanceError(f"the data set cannot be read: {type(error).__name__}") from None
     if found[0] != instance.sop_instance_uid:
         raise InvalidInstanceError("SOPInstanceUID differs between request and data set")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from typing import Any
 
 import numpy as np
 from pydicom import Dataset, dcmread
-from pydicom.errors import BytesLengthException, InvalidDicomError
+
+from vfnode.node.instance_header import UNREADABLE
 
 TAGS = [
     "ImageType",
@@ -33,21 +33,6 @@ TAGS = [
     "Columns",
     "NumberOfFrames",
 ]
-#: What pydicom raises for bytes that are no data set, or values that are no numbers.
-UNREADABLE = (
-    InvalidDicomError,
-    BytesLengthException,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 GAP_STEPS = 1.5  #: of the median step: beyond it a slice is missing, below it is jitter
 SAME_PLACE_MM = 0.01
 
