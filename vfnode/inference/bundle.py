@@ -130,6 +130,7 @@ def save_bundle(folder: Path, model: nn.Module, manifest: ModelManifest, card: s
         name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()
     }
     save_file(weights, folder / WEIGHTS_NAME)
+    (folder / WEIGHTS_NAME).chmod(0o644)  # as the other files: safetensors leaves it to its owner
     (folder / WEIGHTS_NAME).chmod(0o644)  # safetensors writes for its owner alone
     complete = dataclasses.replace(manifest, sha256=_sha256(folder / WEIGHTS_NAME))
     text = json.dumps(dataclasses.asdict(complete), indent=2, ensure_ascii=False)

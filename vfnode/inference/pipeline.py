@@ -29,7 +29,7 @@ from vfnode.spine.straighten import StraightenedSagittal, straighten
 from vfnode.spine.vertebra import Vertebra, VertebralLevel
 from vfnode.spine.volume import CTVolume, FloatArray
 
-BORDER_MM = 1.0  #: a keypoint this near the border of the volume belongs to a cut body
+BORDER_MM = 0.5  #: a keypoint this near the border of the volume belongs to a cut body
 MIN_OBJECTNESS = 0.5  #: of the second look: below it the crop shows no body
 OFF_CURVE_MM = 20.0  #: a body's centre lies nearer to the curve than this
 FEWEST_BODIES = 3  #: that say more about the curve than the localiser's ends do
