@@ -192,26 +192,34 @@ def test_an_unknown_kind_is_a_wrong_setting(tmp_path):
         make_destinations(settings)
 
 
+class WebArchive(HTTPServer):
+    """A DICOMweb service that answers every request alike."""
+
+    code = 200
+    body: dict[str, object] = {}  # noqa: RUF012  a test sets it whole
+    authorization: str | None = None
+
+
+class WebHandler(BaseHTTPRequestHandler):
+    server: WebArchive
+
+    def do_POST(self):
+        body = json.dumps(self.server.body).encode()
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.authorization = self.headers.get("Authorization")
+        self.send_response(self.server.code)
+        self.send_header("Content-Type", "application/dicom+json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments):
+        pass
+
+
 @pytest.fixture
 def web():
-    """A DICOMweb service that answers every request alike; set ``code`` and ``body``."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.dumps(self.server.body).encode()
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(self.server.code)
-            self.send_header("Content-Type", "application/dicom+json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-            self.server.authorization = self.headers.get("Authorization")
-
-        def log_message(self, *_arguments):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    server.code, server.body = 200, {}
+    server = WebArchive(("127.0.0.1", 0), WebHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()

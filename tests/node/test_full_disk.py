@@ -7,6 +7,7 @@ import pytest
 from tests.node.factories import data_set, received
 from vfnode.errors import InboxFullError
 from vfnode.node.inbox import Inbox
+from vfnode.node.instance_header import ReceivedInstance, SeriesKey
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def large(number):
 
 def fill(inbox):
     """Store until it is refused; what was acknowledged."""
-    stored = []
+    stored: list[tuple[SeriesKey, ReceivedInstance]] = []
     for number in range(100):
         try:
             key, _ = inbox.put(large(number))
