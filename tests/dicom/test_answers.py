@@ -12,6 +12,7 @@ from tests.factories import (
     CUT,
     MODELS,
     NORMAL,
+    Body,
     make_analysis,
     make_ct_folder,
     make_refusal,
@@ -167,12 +168,22 @@ def test_the_result_in_words_says_all_that_matters(series, tmp_path):
 
     assert said.startswith("2 of 4 graded vertebrae with G ≤ 0.74")
     assert "T9: moderate wedge, G 0.70" in said
-    assert "heights 14.0/17.0/20.0 mm, level certainty 93%, image 29 (slice 29/60)." in said
+    assert "heights 14.0/17.0/20.0 mm, level certain to 93%, image 29 (slice 29/60)." in said
     assert "T7:" not in said
     assert "Not graded: T11" in said
     assert "Limits of G: mild 0.80, moderate 0.74, severe 0.60." in said
     assert "Slices thicker than 3 mm" in said
     assert "not for diagnosis" in said
+
+
+def test_a_body_without_a_name_is_not_given_one_in_words(series, tmp_path):
+    """Nor a certainty of nought per cent."""
+    build_and_write(
+        make_analysis([Body(heights_mm=(14.0, 17.0, 20.0))]), series, tmp_path, created=CREATED
+    )
+
+    assert "#1: moderate wedge" in comment(tmp_path / SR)
+    assert "level not named" in comment(tmp_path / SR)
 
 
 def test_a_site_can_have_its_texts_in_russian(series, tmp_path):

@@ -240,7 +240,7 @@ def _made_with(report: FractureReport, language: str) -> list[str]:
     """How to read the page, and the weights behind it."""
     models = ", ".join(f"{model.name} ({model.sha256[:8]})" for model in report.models)
     named = [words(language)["models"].format(models=models)] if models else []
-    return [words(language)["explanation"], *named]
+    return [*([words(language)["explanation"]] if report.vertebrae else []), *named]
 
 
 def _write_footer(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from vfnode.dicom.ct_series import CTSeries, SlicePlace
-from vfnode.dicom.picture_layout import level_name, ratio_text, reason_text, summary, words
+from vfnode.dicom.picture_layout import UNKNOWN, level_name, ratio_text, reason_text, summary, words
 from vfnode.dicom.result_settings import ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.spine.genant import height_loss_posterior
-from vfnode.spine.report import Analysis
+from vfnode.spine.report import Analysis, VertebraFinding
 
 
 def slice_text(place: SlicePlace, language: str) -> str:
@@ -53,6 +53,13 @@ def paragraph(context: ResultContext) -> str:
     return " ".join([*sentences, wording["research"]])
 
 
+def _certainty(finding: VertebraFinding, language: str) -> str:
+    phrases = texts("sr_texts.json", language)["paragraph"]
+    if finding.level is UNKNOWN:
+        return str(phrases["level_unknown"])
+    return str(phrases["level_certain"].format(certainty=finding.level_confidence))
+
+
 def _abnormal(context: ResultContext) -> list[str]:
     """One sentence a body with a grade above normal."""
     language = context.settings.language
@@ -72,7 +79,7 @@ def _abnormal(context: ResultContext) -> list[str]:
                 anterior=anterior,
                 middle=middle,
                 posterior=posterior,
-                certainty=finding.level_confidence,
+                certainty=_certainty(finding, language),
                 slice=slice_text(context.slice_of(finding), language),
             )
         )
