@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
-DEBIAN := dcmtk orthanc dicom3tools libpixelmed-java
+DEBIAN := dcmtk orthanc orthanc-dicomweb dicom3tools libpixelmed-java openssl
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
-.PHONY: demo test bench accuracy evaluate readme lint types unit setup debian clean
+.PHONY: demo test bench accuracy evaluate torture hostile readme lint types unit setup debian clean
 
 demo: setup debian  ## a synthetic chest CT through the whole node, into a PACS
 	$(BIN)/vfnode demo
@@ -27,6 +27,14 @@ CT ?= ../shared/data/lidc-idri-0314
 
 bench: setup  ## wall, CPU and memory of each stage on one CT: make bench CT=folder
 	$(BIN)/python -m tests.benchmarks.analyze $(CT)
+
+KILLS ?= 200
+
+torture: setup debian  ## kill -9 at random instants; the seed is printed
+	$(BIN)/python -m tests.end_to_end.torture --kills $(KILLS)
+
+hostile: setup  ## hostile input, 10,000 cases each and 5,000 connections
+	VFNODE_HOSTILE=20 OMP_NUM_THREADS=1 $(BIN)/pytest tests/node/test_hostile.py
 
 evaluate: setup  ## the evaluation page: references, semi-real and synthetic CT
 	$(BIN)/vfnode evaluate reference:tests/benchmarks/reference_cases.json \

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vfnode.training.synthetic.column3d import TrueVertebra
 
 SEED = 7
+SPACING_MM = (1.0, 0.75, 0.75)  #: slice, row, column: a usual thin chest CT
 MODALITY = "MODALITY"  #: AE title of the scanner that the demonstration plays
 FRACTURES = {"T7": ("wedge", 0.66), "T11": ("biconcave", 0.70), "L1": ("crush", 0.56)}
 MATCH_MM = 10.0  #: a found body this near a true one is that body
@@ -72,7 +73,7 @@ def _draw(folder: Path) -> tuple[SyntheticCT, tuple[Path, ...], str]:
     from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series  # noqa: PLC0415
     from vfnode.training.synthetic.chest_ct import synthesize_chest_ct  # noqa: PLC0415
 
-    ct = synthesize_chest_ct(SEED, deformities=FRACTURES)
+    ct = synthesize_chest_ct(SEED, SPACING_MM, deformities=FRACTURES)
     facts = CTSeriesFacts(seed=f"demo {SEED}", acquired=datetime.now())
     return ct, write_ct_series(ct.volume, folder, facts), facts.series_instance_uid
 
