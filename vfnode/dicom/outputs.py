@@ -220,7 +220,9 @@ def _json(result: dict[str, Any]) -> bytes:
 def _png(picture: Picture) -> bytes:
     buffer = io.BytesIO()
     pixels_per_inch = 25.4 / picture.pixel_mm
-    picture.image().save(buffer, "PNG", dpi=(pixels_per_inch, pixels_per_inch))
+    # Level 3 takes half the time of the default and 2 % more room.
+    dpi = (pixels_per_inch, pixels_per_inch)
+    picture.image().save(buffer, "PNG", dpi=dpi, compress_level=3)
     return buffer.getvalue()
 
 
