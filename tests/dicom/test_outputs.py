@@ -140,7 +140,7 @@ def pixelmed_says(paths: list[Path]) -> list[str]:
     names = ("pixelmed", "slf4j-api", "slf4j-nop", "commons-codec", "javax.json")
     run = subprocess.run(
         [
-            *(tool("java"), "-Xss64m", "-Xmx2g"),
+            *(tool("java"), "-Xss512m", "-Xmx4g"),
             *(f"-Djdk.xml.xpath{limit}Limit=0" for limit in ("ExprOp", "TotalOp", "ExprGrp")),
             *("-cp", ":".join(str(jars / f"{name}.jar") for name in names)),
             str(Path(__file__).with_name("ValidateReports.java")),
@@ -155,7 +155,7 @@ def pixelmed_says(paths: list[Path]) -> list[str]:
 
 
 def test_reports_follow_their_template(tmp_path):
-    """PixelMed finds no error: positive, partial and superseding, not evaluable, flat."""
+    """PixelMed finds no error: positive, partial, superseding, not evaluable, flat, real CT."""
     series = make_series(tmp_path / "ct", patient_name="Иванов^Пётр")
     first, later = tmp_path / "first", tmp_path / "later"
     russian = ResultSettings(language="ru")
@@ -164,12 +164,15 @@ def test_reports_follow_their_template(tmp_path):
     build_and_write(make_analysis([CUT]), series, later, created=CREATED, replaces=before)
     build_and_write(make_refusal(), series, tmp_path / "refused", created=CREATED)
     flat_report(first, ComprehensiveSRStorage).save_as(first / "flat.sr.dcm")
+    real = SHARED / "data" / "lidc-idri-0314"
+    if real.exists():
+        build_and_write(make_analysis([NORMAL]), read_ct_series([real])[0], tmp_path / "real")
     reports = sorted(tmp_path.glob("*/*.sr.dcm"))
 
     said = pixelmed_says(reports)
 
-    assert len(reports) == 4
-    assert len([line for line in said if "Found Root Template" in line]) == 4
+    assert len(reports) == 4 + real.exists()
+    assert len([line for line in said if "Found Root Template" in line]) == len(reports)
     assert [line for line in said if line.startswith("Error")] == []
 
 
