@@ -49,7 +49,7 @@ def analyze(
 ) -> None:
     """Measure every vertebra of a CT on disk.
 
-    Writes result.json, report.sr.dcm, sagittal.sc.dcm and sagittal.png.
+    Writes result.json, report.sr.dcm, the pictures (*.sc.dcm) and sagittal.png.
     """
     console = Console()
     with _progress(console) as progress:
