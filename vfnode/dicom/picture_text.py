@@ -1,4 +1,4 @@
-"""The words of the picture: header, one row a vertebra, levels, legend, scale, footer."""
+"""The words of the picture: header, one row a vertebra, level names, footer."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from vfnode.dicom.picture_layout import (
     summary,
     words,
 )
+from vfnode.dicom.picture_signs import draw_mark, draw_scale, write_directions, write_legend
 from vfnode.spine.report import FractureReport, Reason, VertebraFinding
 from vfnode.spine.vertebra import COLUMNS
 from vfnode.spine.volume import FloatArray
 
-WHITE = colour("#FFFFFF")
 #: Leaders end this far from the measured line, pixels.
 BESIDE = np.array([4.0, 0.0])
 
@@ -35,10 +35,10 @@ def write_all(page: Canvas, report: FractureReport, place: Geometry, facts: Pict
         _write_column_heads(page, place, facts.language)
         bodies = [finding.keypoints_sagittal_mm for finding in report.vertebrae]
         _write_rows(page, report, place, bodies, facts)
-        _write_legend(page, place, report, facts.language)
+        write_legend(page, place, report, facts.language)
     if report.spine is not None:
-        _draw_scale(page, place, facts.language)
-        _write_directions(page, place)
+        draw_scale(page, place, facts.language)
+        write_directions(page, place)
     elif report.reason is not None:
         _write_reason(page, report.reason, place, facts.language)
     _write_footer(page, place, _made_with(report, facts.language), facts)
@@ -48,8 +48,8 @@ def write_frame(page: Canvas, place: Geometry, facts: PictureFacts, kind: str) -
     """What surrounds the image of a page of this kind: header, scale, directions, footer."""
     wording = words(facts.language)
     _write_header(page, wording[f"{kind}_subtitle"], facts)
-    _draw_scale(page, place, facts.language)
-    _write_directions(page, place)
+    draw_scale(page, place, facts.language)
+    write_directions(page, place)
     _write_footer(page, place, [wording[f"{kind}_explanation"]], facts)
 
 
@@ -72,7 +72,7 @@ def write_severities(
         start = (columns["ratio"] + 8.0, row.y)
         _draw_leader(page, start, row.body[0].mean(0) - BESIDE, place.left_px)
     if report.vertebrae:
-        _write_legend(page, place, report, facts.language)
+        write_legend(page, place, report, facts.language)
 
 
 def _write_header(page: Canvas, subtitle: str, facts: PictureFacts) -> None:
@@ -177,63 +177,6 @@ def _draw_leader(page: Canvas, row: Point, body: FloatArray, edge: float) -> Non
     x, y = float(body[0]), float(body[1])
     page.line([row, (edge, y)], colour("leader", 150))
     page.line([(edge, y), (x, y)], colour("leader", 100))
-
-
-def draw_mark(page: Canvas, centre: Point, grade: str) -> None:
-    """The grade's shape with its Genant number: colour is never the only sign."""
-    style, (x, y) = layout()["grades"][grade], centre
-    shapes = {
-        "triangle": [(x, y - 12), (x + 12.5, y + 9.5), (x - 12.5, y + 9.5)],
-        "diamond": [(x, y - 13), (x + 13, y), (x, y + 13), (x - 13, y)],
-        "square": [(x - 10, y - 10), (x + 10, y - 10), (x + 10, y + 10), (x - 10, y + 10)],
-    }
-    if style["shape"] in shapes:
-        page.polygon(shapes[style["shape"]], colour(style["colour"]))
-    else:
-        page.disc(centre, 10.5, colour(style["colour"]))
-    # The middle of a triangle's weight lies below the middle of its box.
-    low = 2.5 if style["shape"] == "triangle" else 0.0
-    page.text((x, y + low), style["mark"], colour("ink"), "bold mark", "mm")
-
-
-def _draw_scale(page: Canvas, place: Geometry, language: str) -> None:
-    """A vertical bar with a tick every 10 mm, low at the left of the image."""
-    length_mm = layout()["scale_bar_mm"]
-    length = length_mm / place.pixel_mm
-    x, low = place.left_px + 16.0, place.top_px + place.height_px - 16.0
-    page.line([(x, low), (x, low - length)], WHITE, 1.5)
-    for tick in np.linspace(0, length, length_mm // 10 + 1):
-        wide = 10 if tick in (0, length) else 6
-        page.line([(x - 0.75, low - tick), (x + wide, low - tick)], WHITE, 1.5)
-    label = words(language)["scale"].format(length=length_mm)
-    page.text_on_image((x + 15, low - length / 2), label, WHITE, "medium small", "lm")
-
-
-def _write_directions(page: Canvas, place: Geometry) -> None:
-    """DICOM's letters of direction (PS3.3 C.7.6.1.1.1), beside the spine and not on it."""
-    left, top = place.left_px, place.top_px
-    right, bottom = left + place.width_px, top + place.height_px
-    beside = left + place.width_px * 0.28
-    for letter, at in (
-        ("A", (left + 14, top + 16)),
-        ("P", (right - 14, top + 16)),
-        ("H", (beside, top + 16)),
-        ("F", (beside, bottom - 16)),
-    ):
-        page.text_on_image(at, letter, colour("muted"), "medium head", "mm")
-
-
-def _write_legend(page: Canvas, place: Geometry, report: FractureReport, language: str) -> None:
-    y = place.top_px + place.height_px + 28.0
-    legend, limits = words(language)["legend"], report.limits
-    x = float(layout()["columns_px"]["mark"])
-    for grade in layout()["grades"]:
-        text = legend[grade].format(
-            mild=limits.mild, moderate=limits.moderate, severe=limits.severe
-        )
-        draw_mark(page, (x, y), grade)
-        page.text((x + 20, y), text, colour("text"), "regular row")
-        x += page.text_width(text, "regular row") + 64
 
 
 def _made_with(report: FractureReport, language: str) -> list[str]:
