@@ -153,15 +153,19 @@ class LimitedServer(ThreadedAssociationServer):  # type: ignore[misc]  # untyped
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands where TLS is on, and start the association; in a thread of its own."""
+        shaking_hands = True
         try:
             if self.ssl_context:
                 request.do_handshake()
             request.settimeout(self.limits.idle_timeout_s)
-            super().finish_request(request, client_address)
+            with self._lock:  # one lock for both: no caller counts as handshake and association
+                super().finish_request(request, client_address)
+                self._shaking_hands -= 1
+                shaking_hands = False
         except (ssl.SSLError, OSError) as error:
             reason = getattr(error, "reason", None) or type(error).__name__
             log.warning("connection refused", address=client_address[0], reason=str(reason))
             self.shutdown_request(request)
         finally:
             with self._lock:
-                self._shaking_hands -= 1
+                self._shaking_hands -= shaking_hands
