@@ -27,6 +27,7 @@ CT ?= ../shared/data/lidc-idri-0314
 
 bench: setup  ## wall, CPU and memory of each stage on one CT: make bench CT=folder
 	$(BIN)/python -m tests.benchmarks.analyze $(CT)
+	$(BIN)/python -m tests.benchmarks.results
 
 KILLS ?= 200
 
