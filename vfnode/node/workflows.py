@@ -116,10 +116,10 @@ class Workflows:
 
     def _priority(self, urgent: bool) -> int:
         """Smaller goes first; urgent series lie in the lower half of what there is."""
-        seconds = int(time.time()) % HALF_OF_PRIORITIES
+        tenths = int(time.time() * 10) % HALF_OF_PRIORITIES  # comes round every three years
         if self._parts.settings.choice.order == "newest":
-            seconds = HALF_OF_PRIORITIES - seconds
-        return 1 + seconds + (0 if urgent else HALF_OF_PRIORITIES)
+            tenths = HALF_OF_PRIORITIES - tenths
+        return 1 + tenths + (0 if urgent else HALF_OF_PRIORITIES)
 
 
 def job_id_of(key: SeriesKey, sop_instance_uids: list[str]) -> str:
