@@ -53,7 +53,7 @@ def rod_volume(first: int = 10, last: int = 70) -> CTVolume:
 
 def test_the_curve_follows_the_column_in_patient_coordinates() -> None:
     """Points lie on the rod's axis, from 12 mm above its first to 12 mm below its last slice."""
-    points = localize_spine(rod_volume(), BRIGHT).curve.points_mm
+    points = localize_spine(rod_volume(), BRIGHT).points_mm
 
     k = (500 - points[:, 2]) / 3
     aside = points[:, :2] - np.stack([-80 + 1.5 * (30 + 0.3 * k), 0 * k + 80], 1)
@@ -71,8 +71,8 @@ def test_the_orientation_of_the_voxels_does_not_matter() -> None:
     turned[:3, 1] *= -1
     sagittal = CTVolume(axial.hu.transpose(2, 0, 1)[:, ::-1], turned)
 
-    wanted = localize_spine(axial, BRIGHT).curve.points_mm
-    assert np.allclose(localize_spine(sagittal, BRIGHT).curve.points_mm, wanted, atol=1e-6)
+    wanted = localize_spine(axial, BRIGHT).points_mm
+    assert np.allclose(localize_spine(sagittal, BRIGHT).points_mm, wanted, atol=1e-6)
 
 
 def test_no_bone_is_a_coded_reason() -> None:
@@ -89,7 +89,7 @@ def test_one_bright_slice_apart_does_not_lengthen_the_column() -> None:
     hu = volume.hu.copy()
     hu[4, 35:45, 25:40] = 1000
 
-    points = localize_spine(CTVolume(hu, volume.affine.copy()), BRIGHT).curve.points_mm
+    points = localize_spine(CTVolume(hu, volume.affine.copy()), BRIGHT).points_mm
 
     assert points[0, 2] == pytest.approx(500 - 3 * 40 + 12, abs=5)
 
@@ -103,7 +103,7 @@ def test_the_shipped_model_finds_a_synthetic_spine(shipped: LoadedModel) -> None
     """A synthetic chest CT of a seed outside training: within 3 mm over 90 % of its column."""
     truth = synthesize_chest_ct(950_001, spacing_mm=(2.0, 1.2, 1.2))
 
-    error = curve_error(localize_spine(truth.volume, shipped).curve, truth)
+    error = curve_error(localize_spine(truth.volume, shipped), truth)
 
     assert error.distance_mm < 3.0
     assert error.covered > 0.9
@@ -134,7 +134,7 @@ def test_real_spines_are_followed_within_three_millimetres(
     if not case.present:
         pytest.skip(ABSENT)
 
-    found = localize_spine(read(case), shipped).curve.points_mm
+    found = localize_spine(read(case), shipped).points_mm
 
     figures = compare_curves(found, np.array(case.reading["curve_patient_mm"]))
     assert figures["distance_mm"] < 3.0

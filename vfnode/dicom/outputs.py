@@ -5,7 +5,6 @@ A new object is one module with a builder and one line in OUTPUTS.
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import shutil
@@ -41,7 +40,7 @@ from vfnode.dicom.result_json import build_result
 from vfnode.dicom.result_settings import PRODUCT, ResultContext, ResultSettings, When
 from vfnode.dicom.summary_text import slice_texts
 from vfnode.errors import ResultError
-from vfnode.spine.report import Analysis, FractureReport
+from vfnode.spine.report import Analysis
 
 RESULT_JSON = "result.json"
 
@@ -131,9 +130,10 @@ def build_and_write(
             name: _encoded(item) if isinstance(item, Dataset) else item
             for name, item in made.items()
         }
-    report = _with_build_time(analysis.report, time.perf_counter() - started)
+    timed = analysis.with_timing("build", time.perf_counter() - started)
+    timed = timed.with_timing("total", sum(timed.report.timing_s.values()))
     files[RESULT_JSON] = _json(
-        build_result(report, series, used.version, pictures.annotated.geometry)
+        build_result(timed.report, series, used.version, pictures.annotated.geometry)
     )
     write_together(folder, files)
     return tuple(_written(folder / name, datasets.get(name)) for name in files)
@@ -205,12 +205,6 @@ def write_together(folder: Path, files: dict[str, bytes]) -> None:
             (waiting / name).replace(folder / name)
     finally:
         shutil.rmtree(waiting, ignore_errors=True)
-
-
-def _with_build_time(report: FractureReport, seconds: float) -> FractureReport:
-    spent = {**report.timing_s, "build": seconds}
-    spent["total"] = sum(value for name, value in spent.items() if name != "total")
-    return dataclasses.replace(report, timing_s=spent)
 
 
 def _json(result: dict[str, Any]) -> bytes:

@@ -8,9 +8,8 @@ import numpy as np
 
 from vfnode.dicom.ct_series import CTSeries, SeriesSource
 from vfnode.dicom.picture_layout import Geometry
+from vfnode.dicom.result_settings import PRODUCT
 from vfnode.spine.report import FractureReport
-
-PRODUCT = "vfnode"
 
 
 def build_result(

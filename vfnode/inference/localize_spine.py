@@ -6,8 +6,6 @@ the limits too; a local soft-argmax refines it below a voxel, a smoothing spline
 joins it in patient coordinates.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from scipy.interpolate import make_smoothing_spline
@@ -30,21 +28,7 @@ _EXTENSION_MM = 12.0  #: beyond the limits, so that the outermost bodies are who
 _SMOOTHING_MM = 12.0  #: bends shorter than this are noise of single slices
 
 
-@dataclass(frozen=True)
-class SpineLocalization:
-    """Where the spine is, and how sure the network was.
-
-    Slices are those of the network's grid, cranial to caudal.
-    """
-
-    curve: SpineCurve
-    probability: FloatArray  #: (K,) that a slice holds spine
-    slice_centres_mm: FloatArray  #: (K, 3) patient LPS, middle of each slice
-    limits: tuple[int, int]  #: first and last slice of the spine; the curve reaches 12 mm further
-    spread_mm: FloatArray  #: (limits[1] - limits[0] + 1,) in-plane spread of the heat-map
-
-
-def localize_spine(volume: CTVolume, model: LoadedModel, device: str = "cpu") -> SpineLocalization:
+def localize_spine(volume: CTVolume, model: LoadedModel, device: str = "cpu") -> SpineCurve:
     """Find the centre line of the vertebral bodies C3 to L5 that the volume shows.
 
     Args:
@@ -60,7 +44,6 @@ def localize_spine(volume: CTVolume, model: LoadedModel, device: str = "cpu") ->
     low, high = model.manifest.window_hu or (-400.0, 800.0)
     image = window(resample(canonical.hu, tuple(canonical.spacing_mm), spacing), low, high)
     logits = _heat_maps(image, model, device)
-    probability = 1.0 / (1.0 + np.exp(-logits.max(axis=(1, 2)).astype(float)))
     grid = CTVolume(np.zeros((1, 1, 1), np.int16), resampled_affine(canonical, spacing))
     first, path = _path(logits, spacing[0])
     last = first + len(path) - 1
@@ -69,10 +52,7 @@ def localize_spine(volume: CTVolume, model: LoadedModel, device: str = "cpu") ->
     # A heat-map pixel is two input pixels wide and lies on the even ones.
     voxels = np.column_stack([slices, 2 * pixels])
     points = grid.to_patient(_smooth(voxels, spread, spacing, len(logits)))
-    middle = [(n - 1) / 2 for n in image.shape[1:]]
-    centres = grid.to_patient(np.array([[k, *middle] for k in range(len(probability))]))
-    curve = SpineCurve.from_points(points, 1.0)
-    return SpineLocalization(curve, probability, centres, (first, last), spread * 2 * spacing[1])
+    return SpineCurve.from_points(points, 1.0)
 
 
 def _heat_maps(image: FloatImage, model: LoadedModel, device: str) -> FloatImage:

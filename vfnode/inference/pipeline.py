@@ -80,7 +80,7 @@ class Pipeline:
         canonical = volume.canonical()
         try:
             with stage("localize"):
-                curve = localize_spine(canonical, self.spine_model, self.device).curve
+                curve = localize_spine(canonical, self.spine_model, self.device)
             bodies, curve = self._find_bodies(canonical, curve, stage)
         except NotEvaluableError as error:
             return Analysis(self._refusal(Reason.from_code(error.code), timing), None)

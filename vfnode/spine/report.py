@@ -37,7 +37,6 @@ class Reason(Enum):
     CUT_VERTEBRA = ("cut-vertebra", "A vertebral body is cut by the border and is not graded")
     LEVEL_UNKNOWN = ("level-unknown", "Vertebral levels are not named; bodies are numbered")
     THICK_SLICES = ("thick-slices", "Slices thicker than 3 mm: heights are less certain")
-    UNCERTAIN_KEYPOINTS = ("uncertain-keypoints", "Endplates of a body are not clearly seen")
 
     def __init__(self, code: str, meaning: str) -> None:
         self.code = code

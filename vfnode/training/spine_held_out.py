@@ -56,7 +56,7 @@ def evaluate_spine(model: LoadedModel, count: int) -> dict[str, float]:
     for number in range(count):
         truth = held_out_ct(number)
         try:
-            errors.append(curve_error(localize_spine(truth.volume, model).curve, truth))
+            errors.append(curve_error(localize_spine(truth.volume, model), truth))
         except NotEvaluableError:
             missed += 1
     if not errors:
