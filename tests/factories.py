@@ -34,14 +34,14 @@ class Body:
 
     level: str = "unknown"
     heights_mm: tuple[float, float, float] = (20.0, 20.0, 20.0)
-    complete: bool = True
+    withheld: Reason | None = None
 
 
 NORMAL = Body("T7", (20.0, 19.6, 21.0))
 MILD = Body("T8", (16.4, 18.8, 21.0))  # 0.781
 MODERATE = Body("T9", (14.0, 17.0, 20.0))  # 0.70
 SEVERE = Body("T10", (20.0, 10.0, 21.0))  # 0.476
-CUT = Body("T11", (20.0, 20.0, 20.0), complete=False)
+CUT = Body("T11", (20.0, 20.0, 20.0), withheld=Reason.CUT_VERTEBRA)
 
 
 def make_volume(
@@ -109,7 +109,7 @@ def make_finding(body: Body, sagittal: StraightenedSagittal, centre_mm: float) -
         keypoints_patient_mm=sagittal.to_patient(points),
         keypoints_sagittal_mm=points,
         uncertainty_mm=0.6,
-        complete=body.complete,
+        withheld=body.withheld,
     )
 
 

@@ -126,7 +126,7 @@ def test_only_cut_bodies_are_an_undetermined_answer_with_its_reason(series, tmp_
     build_and_write(make_analysis([CUT]), series, tmp_path / "out", created=CREATED)
 
     said = children(conclusion(tmp_path / "out" / SR), "VF-NOT-GRADED")[0]
-    assert said.ConceptCodeSequence[0].CodeMeaning == Reason.ONLY_CUT_VERTEBRAE.meaning
+    assert said.ConceptCodeSequence[0].CodeMeaning == Reason.NONE_GRADED.meaning
 
 
 def test_a_later_run_names_what_it_replaces(series, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 from vfnode.evaluation.cases import Body, Reading
 from vfnode.evaluation.results import CaseResult, Pair
 from vfnode.spine.curve import SpineCurve
-from vfnode.spine.report import Analysis, FractureReport, VertebraFinding
+from vfnode.spine.report import Analysis, FractureReport, Reason, VertebraFinding
 from vfnode.spine.vertebra import VertebralLevel
 from vfnode.spine.volume import CTVolume
 
@@ -70,7 +70,7 @@ class Remembered:
                 keypoints_patient_mm=one.keypoints_mm,
                 keypoints_sagittal_mm=np.zeros((3, 2, 2)),
                 uncertainty_mm=self.uncertainty_mm,
-                complete=one.complete,
+                withheld=None if one.complete else Reason.CUT_VERTEBRA,
             )
             for one in self.reading.bodies
             if one.keypoints_mm is not None

@@ -11,14 +11,14 @@ from vfnode.spine.report import FractureReport, ModelUsed, Reason, VertebraFindi
 from vfnode.spine.vertebra import VertebralLevel
 
 
-def finding(anterior_mm: float, z_mm: float, complete: bool = True) -> VertebraFinding:
+def finding(anterior_mm: float, z_mm: float, withheld: Reason | None = None) -> VertebraFinding:
     """A body 25 mm tall in the middle and behind, 30 mm deep."""
     points = np.zeros((3, 2, 3))
     points[:, :, 1] = np.array([0.0, 15.0, 30.0])[:, None]
     points[:, 1, 2] = z_mm - np.array([anterior_mm, 25.0, 25.0])
     points[:, 0, 2] = z_mm
     return VertebraFinding(
-        VertebralLevel["UNKNOWN"], 0.0, 0.9, points, points[..., 1:], 0.5, complete
+        VertebralLevel["UNKNOWN"], 0.0, 0.9, points, points[..., 1:], 0.5, withheld
     )
 
 
@@ -42,7 +42,7 @@ def test_the_patient_takes_the_smallest_ratio():
 
 def test_a_body_cut_by_the_border_does_not_count():
     """A cut body looks low because part of it is missing."""
-    result = report(finding(24, 0), finding(10, -40, complete=False))
+    result = report(finding(24, 0), finding(10, -40, withheld=Reason.CUT_VERTEBRA))
 
     assert result.grade is GenantGrade.NORMAL
     assert result.to_dict()["patient"]["vertebrae_evaluated"] == 1
@@ -50,7 +50,7 @@ def test_a_body_cut_by_the_border_does_not_count():
 
 def test_without_an_evaluated_body_there_is_no_grade():
     """Nothing measured is not 'normal'."""
-    result = report(finding(24, 0, complete=False))
+    result = report(finding(24, 0, withheld=Reason.CUT_VERTEBRA))
 
     assert result.grade is None
     assert result.to_dict()["patient"]["min_height_ratio"] is None

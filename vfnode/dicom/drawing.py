@@ -118,7 +118,7 @@ def _draw_body(
     measures = layout()["segment_mm"]
     ink = grade_colour(finding)
     _draw_outline(canvas, points, finding, pixel_mm)
-    abnormal = finding.complete and finding.grade.rank > 0
+    abnormal = finding.is_graded and finding.grade.rank > 0
     width = measures["width_abnormal" if abnormal else "width"] / pixel_mm
     for superior, inferior in points:
         canvas.line([_point(superior), _point(inferior)], ink, width)
@@ -141,7 +141,7 @@ def _draw_outline(
 
 def grade_colour(finding: VertebraFinding) -> Colour:
     """Colour of a body's grade; grey where it was not graded."""
-    if not finding.complete:
+    if not finding.is_graded:
         return colour("not_graded")
     return colour(layout()["grades"][finding.grade.value]["colour"])
 

@@ -54,7 +54,7 @@ def _report(context: ResultContext, observations: list[dict[str, Any]]) -> dict[
     header, report = context.series.header, context.analysis.report
     conclusions = [concept(presence_name(report.min_height_ratio, report.limits))]
     if not report.evaluated:
-        conclusions.append(reason_concept(report.reason or Reason.ONLY_CUT_VERTEBRAE))
+        conclusions.append(reason_concept(report.reason or Reason.NONE_GRADED))
     resource = {
         **_common(context, "DiagnosticReport", "report"),
         "code": _codeable(concept("ct_procedure")),
@@ -73,7 +73,7 @@ def _report(context: ResultContext, observations: list[dict[str, Any]]) -> dict[
 def _observation(context: ResultContext, index: int) -> dict[str, Any]:
     finding = context.analysis.report.vertebrae[index]
     name = tracking_name(context.analysis.report, index)
-    answer = presence_name(finding.height_ratio if finding.complete else None, finding.limits)
+    answer = presence_name(finding.height_ratio if finding.is_graded else None, finding.limits)
     return {
         **_common(context, "Observation", name),
         "identifier": [_uid_identifier(context.tracking_uid(name))],
@@ -121,8 +121,8 @@ def _heights(finding: VertebraFinding) -> list[dict[str, Any]]:
 
 def _grade(finding: VertebraFinding) -> list[dict[str, Any]]:
     """G, Genant grade and severity; the reason where the body was not graded."""
-    if not finding.complete:
-        why = _codeable(reason_concept(Reason.CUT_VERTEBRA))
+    if finding.withheld is not None:
+        why = _codeable(reason_concept(finding.withheld))
         return [{"code": _codeable(concept("not_graded")), "valueCodeableConcept": why}]
     grade = finding.grade.value
     return [

@@ -118,7 +118,7 @@ def _conclusion(context: ResultContext) -> MeasurementsAndQualitativeEvaluations
         )
     ]
     if not report.evaluated:
-        reason = report.reason or Reason.ONLY_CUT_VERTEBRAE
+        reason = report.reason or Reason.NONE_GRADED
         evaluations.append(QualitativeEvaluation(concept("not_graded"), reason_concept(reason)))
     evaluations += [
         QualitativeEvaluation(concept("quality"), reason_concept(reason))

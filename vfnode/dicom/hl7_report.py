@@ -109,7 +109,7 @@ def _observations(context: ResultContext) -> list[Observation]:
         ("TX", concept("summary"), "", escaped(paragraph(context)), None),
     ]
     if not report.evaluated:
-        reason = report.reason or Reason.ONLY_CUT_VERTEBRAE
+        reason = report.reason or Reason.NONE_GRADED
         lines.append(("CWE", concept("not_graded"), "", _coded(reason_concept(reason)), None))
     for index in range(len(report.vertebrae)):
         lines += _vertebra(context, index)
@@ -126,8 +126,8 @@ def _vertebra(context: ResultContext, index: int) -> list[Observation]:
         ("NM", height, f"{name}.{column}", f"{value:.3f}", unit)
         for column, value in zip(COLUMNS, finding.heights_mm, strict=True)
     ]
-    if not finding.complete:
-        why = _coded(reason_concept(Reason.CUT_VERTEBRA))
+    if finding.withheld is not None:
+        why = _coded(reason_concept(finding.withheld))
         return [*lines, ("CWE", concept("not_graded"), name, why, None)]
     ratio = f"{finding.height_ratio:.4f}"
     grade = _coded(concept(f"genant_{finding.grade.value}"))

@@ -42,7 +42,7 @@ def _values(context: ResultContext) -> list[str]:
     abnormal = [
         f"{level_name(finding, index)} {finding.grade.value} {finding.height_ratio:.2f}"
         for index, finding in enumerate(report.vertebrae)
-        if finding.complete and finding.grade.rank > 0
+        if finding.is_graded and finding.grade.rank > 0
     ]
     smallest = report.min_height_ratio
     return [

@@ -137,7 +137,7 @@ def _write_rows(
     columns = layout()["columns_px"]
     for row in _rows(report, place, bodies):
         _write_severity(page, row.finding, row.y, facts.language)
-        ink = colour("text" if row.finding.complete else "not_graded")
+        ink = colour("text" if row.finding.is_graded else "not_graded")
         for name, height in zip(COLUMNS, row.finding.heights_mm, strict=True):
             page.text((columns[name], row.y), f"{height:.1f}", ink, "regular row", "rm")
         start = (columns["posterior"] + 8.0, row.y)
@@ -151,7 +151,7 @@ def _write_level(page: Canvas, row: _Row, place: Geometry, facts: PictureFacts) 
     right = place.left_px + place.width_px
     _draw_leader(page, (x - 6, row.y), row.body[2].mean(0) + BESIDE, right)
     page.text((x, row.y), level_name(row.finding, row.index), colour("text"), "bold level")
-    if facts.slices and row.finding.complete and row.finding.grade.rank > 0:
+    if facts.slices and row.finding.is_graded and row.finding.grade.rank > 0:
         at = (x + layout()["columns_px"]["slice"], row.y)
         page.text(at, facts.slices[row.index], colour("text"), "regular small")
 
@@ -159,8 +159,8 @@ def _write_level(page: Canvas, row: _Row, place: Geometry, facts: PictureFacts) 
 def _write_severity(page: Canvas, finding: VertebraFinding, y: float, language: str) -> None:
     """Mark, grade, deformity and G of one body; why not where it was not graded."""
     wording, columns = words(language), layout()["columns_px"]
-    ink = colour("text" if finding.complete else "not_graded")
-    if finding.complete:
+    ink = colour("text" if finding.is_graded else "not_graded")
+    if finding.is_graded:
         draw_mark(page, (columns["mark"], y), finding.grade.value)
         grade = wording["grades"][finding.grade.value]
         label = f"{grade} {wording['deformities'][finding.deformity.value]}".strip()
@@ -168,7 +168,7 @@ def _write_severity(page: Canvas, finding: VertebraFinding, y: float, language: 
         page.text((columns["ratio"], y), ratio, ink, "bold row", "rm")
     else:
         label = wording["not_graded"]
-    strong = finding.complete and finding.grade.rank > 0
+    strong = finding.is_graded and finding.grade.rank > 0
     page.text((columns["grade"], y), label, ink, "bold row" if strong else "regular row")
 
 

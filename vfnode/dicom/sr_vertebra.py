@@ -22,7 +22,7 @@ from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import concept, level_concept, reason_concept
 from vfnode.spine.genant import GenantLimits, height_loss_posterior
-from vfnode.spine.report import Reason, VertebraFinding
+from vfnode.spine.report import VertebraFinding
 from vfnode.spine.vertebra import COLUMNS
 
 #: As result.json rounds them, so that both say the same number.
@@ -81,8 +81,8 @@ def _heights(context: ResultContext, finding: VertebraFinding) -> list[Measureme
 
 
 def _ratios(finding: VertebraFinding) -> list[Measurement]:
-    """G and the other common definition of loss; nothing of a body that the border cuts."""
-    if not finding.complete:
+    """G and the other common definition of loss; nothing of a body that is not graded."""
+    if not finding.is_graded:
         return []
     loss = round(height_loss_posterior(finding.heights_mm), RATIO_DECIMALS)
     ratio = round(finding.height_ratio, RATIO_DECIMALS)
@@ -109,10 +109,10 @@ def _certainties(finding: VertebraFinding) -> list[Measurement]:
 
 def _evaluations(finding: VertebraFinding) -> list[QualitativeEvaluation]:
     """Grade in our code and in a standard one that every reader knows; else why there is none."""
-    if not finding.complete:
+    if finding.withheld is not None:
         return [
             QualitativeEvaluation(concept("compression_fracture"), concept("undetermined")),
-            QualitativeEvaluation(concept("not_graded"), reason_concept(Reason.CUT_VERTEBRA)),
+            QualitativeEvaluation(concept("not_graded"), reason_concept(finding.withheld)),
         ]
     grade, kind = finding.grade.value, finding.deformity.value
     return [

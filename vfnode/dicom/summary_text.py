@@ -7,7 +7,7 @@ from vfnode.dicom.picture_layout import UNKNOWN, level_name, ratio_text, reason_
 from vfnode.dicom.result_settings import ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.spine.genant import height_loss_posterior
-from vfnode.spine.report import Analysis, VertebraFinding
+from vfnode.spine.report import Analysis, Reason, VertebraFinding
 
 
 def slice_text(place: SlicePlace, language: str) -> str:
@@ -38,9 +38,7 @@ def paragraph(context: ResultContext) -> str:
     phrases, limits = wording["paragraph"], report.limits
     sentences = [headline(context)]
     sentences += _abnormal(context)
-    cut = [level_name(f, i) for i, f in enumerate(report.vertebrae) if not f.complete]
-    if cut:
-        sentences.append(phrases["not_graded"].format(levels=", ".join(cut)))
+    sentences += _not_graded(context)
     if report.quality:
         reasons = "; ".join(reason_text(reason, language) for reason in report.quality)
         sentences.append(phrases["quality"].format(reasons=reasons))
@@ -51,6 +49,20 @@ def paragraph(context: ResultContext) -> str:
         phrases["limits"].format(mild=limits.mild, moderate=limits.moderate, severe=limits.severe)
     )
     return " ".join([*sentences, wording["research"]])
+
+
+def _not_graded(context: ResultContext) -> list[str]:
+    """One sentence a reason why bodies were not graded."""
+    language, vertebrae = context.settings.language, context.analysis.report.vertebrae
+    phrase = texts("sr_texts.json", language)["paragraph"]["not_graded"]
+    levels: dict[Reason, list[str]] = {}
+    for index, finding in enumerate(vertebrae):
+        if finding.withheld is not None:
+            levels.setdefault(finding.withheld, []).append(level_name(finding, index))
+    return [
+        phrase.format(levels=", ".join(names), reason=reason_text(reason, language))
+        for reason, names in levels.items()
+    ]
 
 
 def _certainty(finding: VertebraFinding, language: str) -> str:
@@ -66,7 +78,7 @@ def _abnormal(context: ResultContext) -> list[str]:
     phrase = texts("sr_texts.json", language)["paragraph"]["abnormal"]
     sentences = []
     for index, finding in enumerate(context.analysis.report.vertebrae):
-        if not finding.complete or finding.grade.rank == 0:
+        if not finding.is_graded or finding.grade.rank == 0:
             continue
         anterior, middle, posterior = (float(height) for height in finding.heights_mm)
         sentences.append(

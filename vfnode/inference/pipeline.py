@@ -149,7 +149,7 @@ class Pipeline:
                 keypoints_patient_mm=bodies.keypoints_mm[i],
                 keypoints_sagittal_mm=drawn[i],
                 uncertainty_mm=float(bodies.uncertainty_mm[i]),
-                complete=bool(complete[i]),
+                withheld=None if complete[i] else Reason.CUT_VERTEBRA,
                 limits=self.limits,
             )
             for i in range(len(drawn))
@@ -246,8 +246,8 @@ def _quality(volume: CTVolume, findings: tuple[VertebraFinding, ...]) -> tuple[R
     facts = {
         Reason.LEVEL_UNKNOWN: all(f.level is VertebralLevel("unknown") for f in findings),
         Reason.THICK_SLICES: volume.spacing_mm[0] > THICK_SLICE_MM,
-        Reason.CUT_VERTEBRA: not all(f.complete for f in findings),
-        Reason.ONLY_CUT_VERTEBRAE: not any(f.complete for f in findings),
+        Reason.CUT_VERTEBRA: any(f.withheld is Reason.CUT_VERTEBRA for f in findings),
+        Reason.NONE_GRADED: not any(f.is_graded for f in findings),
     }
     return tuple(reason for reason, holds in facts.items() if holds)
 

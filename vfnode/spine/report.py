@@ -32,10 +32,19 @@ class Reason(Enum):
     SLICE_GAP = ("slice-gap", "A slice is missing inside the series")
     GEOMETRY_REFUSED = ("geometry-refused", "The slices do not form one regular volume")
     NOT_CT = ("not-ct", "The images are not original CT images")
-    ONLY_CUT_VERTEBRAE = ("only-cut-vertebrae", "Every vertebral body is cut by the border")
+    NONE_GRADED = ("none-graded", "None of the vertebral bodies found could be graded")
     COMPUTE_FAILED = ("compute-failed", "The computation failed; a person has been asked to look")
     CUT_VERTEBRA = ("cut-vertebra", "A vertebral body is cut by the border and is not graded")
+    UNCERTAIN_KEYPOINTS = (
+        "uncertain-keypoints",
+        "The keypoints of a vertebral body are too uncertain to grade it",
+    )
+    METAL = ("metal", "Metal in or beside a vertebral body, which is not graded")
     LEVEL_UNKNOWN = ("level-unknown", "Vertebral levels are not named; bodies are numbered")
+    LEVEL_UNCERTAIN = (
+        "level-uncertain",
+        "Vertebral levels are uncertain; all may be shifted by one",
+    )
     THICK_SLICES = ("thick-slices", "Slices thicker than 3 mm: heights are less certain")
 
     def __init__(self, code: str, meaning: str) -> None:
@@ -66,7 +75,7 @@ class VertebraFinding:
     keypoints_patient_mm: FloatArray  #: (3, 2, 3) LPS
     keypoints_sagittal_mm: FloatArray  #: (3, 2, 2) (x, z) on the report's sagittal image
     uncertainty_mm: float
-    complete: bool  #: False where the border of the images cuts the body: measured, not graded
+    withheld: Reason | None = None  #: why the body is measured but not graded; None: it is graded
     limits: GenantLimits = field(default_factory=GenantLimits)
 
     def __post_init__(self) -> None:
@@ -75,6 +84,16 @@ class VertebraFinding:
         height_ratio(self.heights_mm)
         self.keypoints_patient_mm.setflags(write=False)
         self.keypoints_sagittal_mm.setflags(write=False)
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether the body counts for the patient."""
+        return self.withheld is None
+
+    @property
+    def complete(self) -> bool:
+        """False where the border of the images cuts the body."""
+        return self.withheld is not Reason.CUT_VERTEBRA
 
     @property
     def heights_mm(self) -> FloatArray:
@@ -120,6 +139,7 @@ class VertebraFinding:
             "deformity": self.deformity.value,
             "uncertainty_mm": round(self.uncertainty_mm, 3),
             "complete": self.complete,
+            "not_evaluable": self.withheld.to_dict() if self.withheld else None,
         }
 
     @classmethod
@@ -132,7 +152,7 @@ class VertebraFinding:
             keypoints_patient_mm=_points_array(data["keypoints_patient_mm"]),
             keypoints_sagittal_mm=_points_array(data["keypoints_sagittal_mm"]),
             uncertainty_mm=data["uncertainty_mm"],
-            complete=data["complete"],
+            withheld=_reason(data["not_evaluable"]),
             limits=limits,
         )
 
@@ -164,8 +184,8 @@ class FractureReport:
 
     @property
     def evaluated(self) -> tuple[VertebraFinding, ...]:
-        """The bodies that count for the patient: those the border does not cut."""
-        return tuple(finding for finding in self.vertebrae if finding.complete)
+        """The bodies that count for the patient."""
+        return tuple(finding for finding in self.vertebrae if finding.is_graded)
 
     @property
     def min_height_ratio(self) -> float | None:
@@ -213,7 +233,7 @@ class FractureReport:
             if spine
             else None,
             vertebrae=tuple(VertebraFinding.from_dict(v, limits) for v in data["vertebrae"]),
-            reason=Reason.from_code(data["reason"]["code"]) if data["reason"] else None,
+            reason=_reason(data["reason"]),
             quality=tuple(Reason.from_code(entry["code"]) for entry in data["quality"]),
             limits=limits,
             timing_s=dict(data["timing_s"]),
@@ -231,6 +251,10 @@ class Analysis:
         """The same analysis with the wall time of one more stage."""
         timing = {**self.report.timing_s, stage: seconds}
         return replace(self, report=replace(self.report, timing_s=timing))
+
+
+def _reason(entry: dict[str, str] | None) -> Reason | None:
+    return None if entry is None else Reason.from_code(entry["code"])
 
 
 def _spine_dict(spine: SpineCurve | None) -> dict[str, Any] | None:
