@@ -1,14 +1,14 @@
-"""Semi-real deformities: known size, real texture, nothing else moved."""
+"""Semi-real deformities: known size, real texture, neighbours that close up as they are."""
 
 import numpy as np
 import pytest
 
 from tests.evaluation.factories import PITCH_MM, box
 from vfnode.errors import GeometryError
-from vfnode.evaluation.warp import KINDS, Deformation, deform
+from vfnode.evaluation.warp import KINDS, Deformation, warp_of, warped
 from vfnode.spine.genant import height_ratio
 from vfnode.spine.vertebra import heights_mm
-from vfnode.spine.volume import CTVolume
+from vfnode.spine.volume import CTVolume, FloatArray
 
 BONE_HU, SHELL_HU, DISC_HU = 300, 800, 80
 KEYPOINTS = np.array([box(PITCH_MM), box(0.0), box(-PITCH_MM)])
@@ -24,6 +24,14 @@ def phantom() -> CTVolume:
     column = (np.abs(y_mm) <= 11) & (np.abs(x_mm) <= 14)
     hu = np.where(from_middle <= 8.5, BONE_HU, np.where(from_middle <= 10.5, SHELL_HU, DISC_HU))
     return CTVolume(np.where(column, hu, 0).astype(np.int16), affine)
+
+
+def deform(
+    volume: CTVolume, keypoints_mm: FloatArray, index: int, deformation: Deformation
+) -> tuple[CTVolume, FloatArray]:
+    """One body deformed: the CT, and all keypoints in it."""
+    warp = warp_of(keypoints_mm, index, deformation)
+    return warped(volume, [warp]), warp.forward(keypoints_mm)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -58,16 +66,55 @@ def test_the_endplate_lies_where_its_points_were_pushed():
     assert volume.sample(superior - above) == pytest.approx(DISC_HU, abs=60)
 
 
-def test_neighbours_and_all_else_stay_untouched():
+def test_neighbours_and_all_else_stay_untouched_where_discs_widen():
     """What was not to be deformed keeps its points and every voxel."""
     before = phantom()
 
-    volume, moved = deform(before, KEYPOINTS, 1, Deformation("crush", 0.6))
+    volume, moved = deform(before, KEYPOINTS, 1, Deformation("crush", 0.6, closing=0.0))
 
     assert np.array_equal(moved[[0, 2]], KEYPOINTS[[0, 2]])
     z_mm = 45.0 - np.arange(91)
     assert np.array_equal(volume.hu[np.abs(z_mm) > 15], before.hu[np.abs(z_mm) > 15])
     assert not np.array_equal(volume.hu, before.hu)
+
+
+@pytest.mark.parametrize("kind", ["wedge", "crush"])
+def test_neighbours_close_up_as_they_are(kind):
+    """What a body loses brings its neighbours nearer, and leaves their heights."""
+    volume, moved = deform(phantom(), KEYPOINTS, 1, Deformation(kind, 0.6, 1.0, closing=1.0))
+
+    assert heights_mm(moved[[0, 2]]) == pytest.approx(heights_mm(KEYPOINTS[[0, 2]]), abs=1e-6)
+    lost = heights_mm(KEYPOINTS[1]) - heights_mm(moved[1])
+    assert KEYPOINTS[0, :, 1, 2] - moved[0, :, 1, 2] == pytest.approx(lost, abs=1e-6)
+    assert (volume.sample(moved[0, :2, 1]) > 0.7 * SHELL_HU).all()
+
+
+def test_the_dent_of_a_biconcave_body_moves_no_neighbour():
+    """A disc fills it: closing is asked for in vain."""
+    _, moved = deform(phantom(), KEYPOINTS, 1, Deformation("biconcave", 0.6, closing=1.0))
+
+    assert np.array_equal(moved[[0, 2]], KEYPOINTS[[0, 2]])
+
+
+def test_two_warps_are_one_interpolation():
+    """Deforming two bodies moves the points through both, one after the other."""
+    first = warp_of(KEYPOINTS, 0, Deformation("crush", 0.7, closing=1.0))
+    then = warp_of(first.forward(KEYPOINTS), 2, Deformation("wedge", 0.6, closing=0.8))
+    moved = then.forward(first.forward(KEYPOINTS))
+
+    volume = warped(phantom(), [first, then])
+
+    # The wedge tilts what lies above it, which changes heights by a little; the points know.
+    assert height_ratio(heights_mm(moved[0])) == pytest.approx(0.7, abs=0.03)
+    assert height_ratio(heights_mm(moved[2])) == pytest.approx(0.6, abs=1e-3)
+    assert (volume.sample(moved[[0, 2], 1, 0]) > 0.6 * SHELL_HU).all()
+
+
+def test_the_way_back_is_exact():
+    """Tissue comes from where its points went."""
+    warp = warp_of(KEYPOINTS, 1, Deformation("wedge", 0.5, closing=0.7))
+
+    assert warp.backward(warp.forward(KEYPOINTS)) == pytest.approx(KEYPOINTS, abs=1e-6)
 
 
 def test_a_lower_endplate_alone_leaves_the_upper_one():

@@ -23,7 +23,7 @@ def volume() -> SpineVolume:
     hu = np.where(rod, 600, 0).astype(np.int16)
     heights = np.arange(0, 150, 0.5)
     x, y, z = GRID_MM * (50 + 0.1 * heights), np.full(300, 60 * GRID_MM), -GRID_MM * heights
-    return SpineVolume(hu, np.zeros(3), np.stack([x, y, z], 1))
+    return SpineVolume(hu, np.zeros(3), np.stack([x, y, z], 1), np.zeros((23, 3)))
 
 
 def batches(volume: SpineVolume) -> SpineBatches:

@@ -21,7 +21,7 @@ from torch import nn
 from vfnode.errors import ModelError
 from vfnode.networks import ARCHITECTURES
 
-ROLES = ("spine", "vertebrae", "keypoints")
+ROLES = ("spine", "vertebrae", "keypoints", "levels")
 WEIGHTS_NAME, MANIFEST_NAME, CARD_NAME = "weights.safetensors", "manifest.json", "CARD.md"
 
 
@@ -130,7 +130,6 @@ def save_bundle(folder: Path, model: nn.Module, manifest: ModelManifest, card: s
         name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()
     }
     save_file(weights, folder / WEIGHTS_NAME)
-    (folder / WEIGHTS_NAME).chmod(0o644)  # as the other files: safetensors leaves it to its owner
     (folder / WEIGHTS_NAME).chmod(0o644)  # safetensors writes for its owner alone
     complete = dataclasses.replace(manifest, sha256=_sha256(folder / WEIGHTS_NAME))
     text = json.dumps(dataclasses.asdict(complete), indent=2, ensure_ascii=False)

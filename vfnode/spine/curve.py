@@ -47,6 +47,11 @@ class SpineCurve:
         even = np.stack([np.interp(steps, arc, fine[:, axis]) for axis in range(3)], 1)
         return cls(even, step_mm)
 
+    @property
+    def length_mm(self) -> float:
+        """Arc length from the first to the last point."""
+        return (len(self.points_mm) - 1) * self.step_mm
+
     def tangents(self, smoothing_mm: float = 8.0) -> FloatArray:
         """Unit vectors (N, 3) pointing caudally, smoothed along the curve by a Gaussian."""
         raw = np.gradient(self.points_mm, axis=0)

@@ -72,5 +72,30 @@ def keypoints_card(figures: dict[str, float], minutes: float, images: int) -> st
     )
 
 
+def levels_card(figures: dict[str, float], minutes: float, boxes: int) -> str:
+    """Card of the level labeller."""
+    return _HEAD.format(
+        title="Level labeller",
+        what=(
+            "Says at each height of a straightened box of 128 x 192 mm around the spine which\n"
+            "vertebral level stands there: C1 (with the skull), C2 to L5, sacrum. The names of\n"
+            "the bodies are then decoded with the order of the column\n"
+            "(`vfnode/spine/level_chain.py`)."
+        ),
+        recipe=(
+            f"3D and 1D convolutions, 0.26 million parameters, trained for {minutes:g} minutes on\n"
+            f"one CPU core, {boxes} drawn patients, resized, shortened, narrowed and degraded\n"
+            "anew at every reading. One patient in twelve has 11 or 13 pairs of ribs; organs are\n"
+            "moved up and down against the spine, so that ribs, pelvis and skull name the levels."
+        ),
+        table=_table(figures),
+        limits=(
+            "Counts from what the scan shows: without the first rib, the last rib, the sacrum or\n"
+            "the skull in view names are a guess, and said to be one. T13 and L6 are decoded from\n"
+            "the count alone; patients with such variants were drawn with ribs only."
+        ),
+    )
+
+
 def _table(figures: dict[str, float]) -> str:
     return "\n".join(f"| {name} | {value:.3f} |" for name, value in figures.items())

@@ -7,12 +7,13 @@ cache can be stopped and resumed.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from vfnode.spine.volume import CTVolume
 from vfnode.training.synthetic.canvas import Canvas, FloatArray, Image
 from vfnode.training.synthetic.scene import Scene, draw, sample_scene
 
@@ -34,6 +35,14 @@ class SpineVolume:
     hu: npt.NDArray[np.int16]  #: (K, R, C) canonical, DRAWN_MM isotropic
     first_mm: FloatArray  #: (3,) patient x, y, z of voxel (0, 0, 0)
     curve_mm: FloatArray  #: (N, 3) patient, C3 to L5, evenly spaced by 1 mm
+    centres_mm: FloatArray  #: (23, 3) patient, of the bodies C2 to L5
+
+    def volume(self) -> CTVolume:
+        """The drawing as a CT."""
+        x, y, z = self.first_mm
+        step = DRAWN_MM
+        affine = np.array([[0, 0, step, x], [0, step, 0, y], [-step, 0, 0, z], [0, 0, 0, 1.0]])
+        return CTVolume(self.hu, affine)
 
     def curve_voxels(self) -> FloatArray:
         """The curve as (N, 3) voxel coordinates k, r, c."""
@@ -49,7 +58,8 @@ def draw_volume(seed: int) -> SpineVolume:
     draw(scene, canvas)
     hu = np.clip(np.rint(_averaged(canvas.hu)), -1024, 3071).astype(np.int16)
     first = np.array(canvas.first_mm) - [0, 0, 1.5 * DRAWN_MM]
-    return SpineVolume(hu, first, scene.spine.target_curve().points_mm)
+    centres = np.array([v.truth.keypoints_patient_mm.mean((0, 1)) for v in scene.spine.vertebrae])
+    return SpineVolume(hu, first, scene.spine.target_curve().points_mm, centres)
 
 
 def _averaged(hu: Image) -> Image:
@@ -80,8 +90,8 @@ def cached_volume(folder: Path, seed: int) -> SpineVolume:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.partial")  # two processes may fill one cache
         with temporary.open("wb") as file:
-            np.savez(file, hu=volume.hu, first_mm=volume.first_mm, curve_mm=volume.curve_mm)
+            np.savez(file, **asdict(volume))
         temporary.replace(path)
         return volume
     with np.load(path) as content:
-        return SpineVolume(content["hu"], content["first_mm"], content["curve_mm"])
+        return SpineVolume(**content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from vfnode.evaluation.cases import UNDEFORMED, Body, Case, Reading
 from vfnode.evaluation.datasets.adapter import Adapter, Options
 from vfnode.evaluation.datasets.reference import ReadCT, read_list
 from vfnode.evaluation.readable import disc_contrast_hu
-from vfnode.evaluation.warp import KINDS, Deformation, deform
+from vfnode.evaluation.warp import KINDS, Deformation, Warp, warp_of, warped
 from vfnode.spine.volume import CTVolume, FloatArray
 
 LOWEST_RATIO, HIGHEST_RATIO = 0.35, 0.9  #: asked for, drawn uniformly
 CHOSEN_SHARE = 0.8  #: of the bodies that could be chosen
+LEAST_CLOSING = 0.6  #: of a lost height; discs that widen by more are not seen in patients
 READABLE_HU = 20.0  #: endplates are at least so much denser than the discs beside them
 
 
@@ -30,25 +31,37 @@ def deformed(ct: ReadCT, seed: tuple[int, ...]) -> tuple[CTVolume, Reading]:
         The warped CT, and the reading that went through the same warps.
     """
     rng = np.random.default_rng(seed)
-    volume, bodies = ct.volume(), ct.reading.bodies
+    volume, bodies, curve = ct.volume(), ct.reading.bodies, ct.reading.curve_mm
     whole = [i for i, body in enumerate(bodies) if body.complete]
     points = np.array([_keypoints(bodies[i]) for i in whole])
-    groups = [UNDEFORMED] * len(whole)
+    groups, warps = [UNDEFORMED] * len(whole), []
     for chosen in choose(volume, points, rng):
         deformation = draw(rng)
         try:
-            volume, points = deform(volume, points, chosen, deformation)
+            warp = warp_of(points, chosen, deformation)
         except GeometryError:
             continue
+        points = warp.forward(points)
+        curve = None if curve is None else warp.forward(curve)
+        warps.append(warp)
         groups[chosen] = deformation.kind
     read = dict(zip(whole, zip(points, groups, strict=True), strict=True))
-    return volume, replace(
-        ct.reading,
-        bodies=tuple(
-            Body.of_keypoints(read[i][0], body.level, read[i][1]) if i in read else body
+    return warped(volume, warps), Reading(
+        tuple(
+            Body.of_keypoints(read[i][0], body.level, read[i][1])
+            if i in read
+            else replace(body, centre_mm=_pushed(body.centre_mm, warps))
             for i, body in enumerate(bodies)
         ),
+        curve,
     )
+
+
+def _pushed(point_mm: FloatArray, warps: Sequence[Warp]) -> FloatArray:
+    """Where warps take a point (3,)."""
+    for warp in warps:
+        point_mm = warp.forward(point_mm)
+    return point_mm
 
 
 def choose(volume: CTVolume, keypoints_mm: FloatArray, rng: np.random.Generator) -> list[int]:
@@ -71,6 +84,7 @@ def draw(rng: np.random.Generator) -> Deformation:
         ratio=float(rng.uniform(LOWEST_RATIO, HIGHEST_RATIO)),
         superior_share=float(rng.choice([1.0, 0.0, 0.5], p=[0.4, 0.2, 0.4])),
         sharpness=float(rng.uniform(0.5, 2.0)),
+        closing=float(rng.uniform(LEAST_CLOSING, 1.0)),
     )
 
 

@@ -28,6 +28,7 @@ class OrganLook:
     kidney_hu: float
     soft_hu: float
     plaque_share: float  #: of aortic wall points that are calcified
+    lower_by: float  #: levels by which this patient's organs lie lower than the mean's
 
 
 def sample_organ_look(rng: np.random.Generator) -> OrganLook:
@@ -41,6 +42,7 @@ def sample_organ_look(rng: np.random.Generator) -> OrganLook:
         kidney_hu=float(rng.uniform(90, 260) if enhanced else rng.uniform(20, 40)),
         soft_hu=float(rng.uniform(20, 60)),
         plaque_share=float(max(0.0, rng.uniform(-0.2, 0.3))),
+        lower_by=float(rng.normal(0, 0.7)),  # ribs, not organs, must name the levels
     )
 
 
@@ -50,16 +52,19 @@ class _Place:
 
     spine: Spine
     trunk: TrunkShape
+    lower_by: float
 
     def beside(self, level: float, left_mm: float, front_mm: float) -> FloatArray:
         """Point `left_mm` to the left and `front_mm` in front of the body's centre."""
         size = self.spine.size
-        point: FloatArray = self.spine.at(level) + size * np.array([left_mm, -front_mm, 0.0])
+        point: FloatArray = self.spine.at(level + self.lower_by) + size * np.array(
+            [left_mm, -front_mm, 0.0]
+        )
         return point
 
     def within(self, level: float, left: float, forward: float) -> FloatArray:
         """Point of the cavity: `left` -1 to 1, `forward` 0 (back) to 1 (front)."""
-        z = self.spine.z_of(level)
+        z = self.spine.z_of(level + self.lower_by)
         o = self.trunk.at(z)
         x = o["x"] + left * o["cavity_width"]
         y = o["cavity_back"] + forward * (o["cavity_front"] - o["cavity_back"])
@@ -70,7 +75,7 @@ def paint_organs(
     canvas: Canvas, spine: Spine, trunk: TrunkShape, look: OrganLook, rng: np.random.Generator
 ) -> None:
     """Draw all of them; the spine is drawn afterwards."""
-    place = _Place(spine, trunk)
+    place = _Place(spine, trunk, look.lower_by)
     _paint_belly(canvas, place, look, rng)
     _paint_gut(canvas, place, rng)
     _paint_chest(canvas, place, look, rng)

@@ -1,8 +1,9 @@
 """Draws ribs, sternum, shoulder girdle, arms, skull with C1, pelvis and sacrum.
 
 None of these is a target of the localiser: they are what it must not take for
-the column. Positions in vertebral levels (C2 = 0, T1 = 6, L1 = 18, L5 = 22);
-rib slopes and lengths after Gray's Anatomy, pelvis after published CT means.
+the column. The ribs carry the names of the levels. Positions in vertebral levels
+(C2 = 0, T1 = 6, L1 = 18, L5 = 22); rib slopes and lengths after Gray's Anatomy,
+pelvis after published CT means.
 """
 
 import numpy as np
@@ -20,6 +21,9 @@ from vfnode.training.synthetic.shapes import (
 from vfnode.training.synthetic.trunk import TrunkShape
 
 _FIRST_RIB = 6  # position of T1
+#: Pairs of ribs; lumbar ribs and missing twelfth ribs after Aly et al., Am J Neuroradiol 2016.
+_PAIRS, _PAIRS_SHARE = (11, 12, 13), (0.03, 0.92, 0.05)
+_LONG_PAIRS = 10  #: the pairs below end freely
 
 
 def paint_skeleton(
@@ -40,26 +44,37 @@ def paint_skeleton(
     _paint_skull(canvas, spine, bone, rng)
     _paint_shoulders(canvas, spine, trunk, bone, rng, arms_up)
     _paint_sternum(canvas, spine, trunk, bone, rng)
-    slope = rng.uniform(2.2, 3.4)
-    for number in range(12):
+    slope = float(rng.uniform(2.2, 4.4))
+    last = float(rng.uniform(0.5, 1.25))  # floating ribs are the ones that differ most
+    for number in range(int(rng.choice(_PAIRS, p=_PAIRS_SHARE))):
         for side in (-1.0, 1.0):
-            path = _rib_path(spine, trunk, number, side, slope)
+            path = _rib_path(spine, trunk, number, (side, slope, last))
             radius = float(rng.uniform(3.4, 4.6) * spine.size)
             paint_chain(canvas, path, radius, bone, (0.85, 0.85, 1.35))
             _paint_cartilage(canvas, path, number, spine, trunk, rng)
 
 
 def _rib_path(
-    spine: Spine, trunk: TrunkShape, number: int, side: float, slope: float
+    spine: Spine, trunk: TrunkShape, number: int, course: tuple[float, float, float]
 ) -> FloatArray:
-    """Points of a rib, from its head beside the disc to its front end."""
+    """Points of a rib, from its head beside the disc to its front end.
+
+    Args:
+        spine: whose vertebrae carry it.
+        trunk: that it runs round.
+        number: 0 for the first pair.
+        course: side (1 left, -1 right), slope, and relative length of the floating ribs.
+    """
+    side, slope, last = course
     position = _FIRST_RIB + number
     vertebra = spine.vertebrae[position]
     half = vertebra.shape.width_mm / 2
     head = vertebra.to_patient(np.array([6.0, side * (half + 1.5), -7.0]))
     neck = vertebra.to_patient(np.array([24.0, side * (half + 12), -4.0]))
     tubercle = vertebra.to_patient(np.array([36.0, side * (half + 22), 0.0]))
-    reach = np.interp(number, [0, 6, 9, 10, 11], [2.3, 2.35, 2.1, 1.6, 1.0])
+    reach = np.interp(number, [0, 6, 9, 10, 11, 12], [2.3, 2.35, 2.1, 1.6, 1.0, 0.75])
+    if number >= _LONG_PAIRS:
+        reach = 0.62 + last * (reach - 0.62)
     drop = np.interp(number, [0, 3, 8, 11], [1.2, slope, slope * 1.15, slope * 0.9])
     points = [head, neck, tubercle]
     for angle in np.linspace(0.62, reach, 18):

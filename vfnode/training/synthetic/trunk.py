@@ -40,6 +40,7 @@ class TrunkLook:
     lung_hu: float
     belly_hu: float  #: between the organs: fat, or soft tissue in the lean
     inflation: float  #: levels by which the lung bases lie lower than T10
+    apex: float  #: levels by which the lung apices lie lower than the upper edge of T1
     gutter: float  #: how far the lungs reach behind the bodies, relative to the mean
     mediastinum_mm: float  #: half width
     recess: float  #: share of that width which the lungs take in front of the bodies
@@ -60,6 +61,7 @@ def sample_trunk_look(rng: np.random.Generator) -> TrunkLook:
         lung_hu=float(rng.uniform(-920, -700)),
         belly_hu=float(rng.choice([rng.uniform(-110, -70), rng.uniform(0, 40)], p=[0.7, 0.3])),
         inflation=float(rng.normal(0, 1.0)),
+        apex=float(rng.normal(0, 0.3)),
         gutter=float(np.clip(rng.normal(1.0, 0.15), 0.6, 1.3)),
         mediastinum_mm=float(rng.uniform(20, 40)),
         recess=float(rng.uniform(0.0, 0.85)),
@@ -123,7 +125,7 @@ def paint_trunk(
     if box is None:
         return
     waves = rng.uniform(0, 6.28, 3)
-    apex, base = spine.z_of(5.6), spine.z_of(14.0 + look.inflation)
+    apex, base = spine.z_of(5.6 + look.apex), spine.z_of(14.0 + look.inflation)
     sulcus = spine.z_of(17.0 + 0.6 * look.inflation)
     x, y = box.x[0], box.y[0]
     for index, z in enumerate(box.z[:, 0, 0]):
