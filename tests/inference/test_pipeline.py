@@ -6,7 +6,8 @@ import pytest
 from tests.spine.test_body_aligned import bodies_along
 from tests.spine.test_straighten import kyphotic_curve
 from vfnode.inference.bundle import models_dir
-from vfnode.inference.pipeline import STAGES, curve_through, load_pipeline
+from vfnode.inference.pipeline import STAGES, load_pipeline
+from vfnode.spine.curve_through import curve_through
 from vfnode.spine.genant import GenantGrade
 from vfnode.spine.report import Reason
 from vfnode.spine.vertebra import heights_mm

@@ -108,10 +108,8 @@ def _described(pipeline: Pipeline | None, rounds: int, seed: int) -> list[str]:
     lines = [f"vfnode {__version__}, {rounds} semi-real rounds, seed {seed}"]
     if pipeline is None:
         return lines
-    used = (pipeline.spine_model, pipeline.vertebrae_model, pipeline.keypoints_model)
     return lines + [
-        f"{model.manifest.role}: {model.manifest.name}, sha256 {model.manifest.sha256[:12]}"
-        for model in used
+        f"{model.role}: {model.name}, sha256 {model.sha256[:12]}" for model in pipeline.models
     ]
 
 

@@ -72,6 +72,26 @@ def keypoints(
     print(f"model in {folder}")
 
 
+@train.command()
+def levels(
+    minutes: Minutes = 30.0,
+    out: Out = Path("models"),
+    work: Work = Path("training-work"),
+    seed: Seed = 1,
+    label_maps: Annotated[
+        Path | None,
+        typer.Option(help="Folder of totalsegmentator-*.nii.gz with names: real skeletons."),
+    ] = None,
+) -> None:
+    """The level labeller: which vertebra stands at each height of the spine."""
+    from vfnode.training.levels import LevelsOptions, train_levels  # noqa: PLC0415
+
+    options = LevelsOptions(minutes, work, out, seed=seed, label_maps=label_maps)
+    with _progress() as on_progress:
+        folder = train_levels(options, on_progress)
+    print(f"model in {folder}")
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[TrainingProgress], None]]:
     """A bar on a terminal, a line every ``LOG_EVERY`` steps elsewhere."""

@@ -1,11 +1,11 @@
 """Semi-real deformities: the endplates of one body of a real CT, lowered by a known amount.
 
 The texture is real and the truth is known. The band of each endplate moves rigidly, the body
-between the bands is compressed. What a wedge or a crush loses is taken up as in a patient, in
-drawn shares: the neighbours close up, with all that lies beyond them, and the disc widens; the
-dent of a biconcave body is filled by its disc. The read points go through the same warp. Every
-point moves along the deformed body's own cranio-caudal axis only, so the warp and its inverse
-are both exact: straight pieces between a few knots.
+between the bands is compressed. What a wedge or a crush loses is taken up in drawn shares: the
+disc beside it widens, or the neighbours close up as they are, and the next discs widen by a third
+of it each; the dent of a biconcave body is filled by its disc. The read points go through the
+same warp. Every point moves along the deformed body's own cranio-caudal axis only, so the warp
+and its inverse are both exact: straight pieces between a few knots.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vfnode.errors import GeometryError
 from vfnode.spine.body_aligned import body_rotation
 from vfnode.spine.genant import height_ratio
 from vfnode.spine.vertebra import heights_mm
-from vfnode.spine.volume import AIR_HU, CTVolume, FloatArray
+from vfnode.spine.volume import CTVolume, FloatArray
 
 KINDS = ("wedge", "biconcave", "crush")
 CLOSING_KINDS = ("wedge", "crush")  #: a dent is filled by the disc: no neighbour can close it
@@ -36,6 +36,7 @@ RIGID_MM = 32.0  #: so far from the body's axis neighbours close up as they are
 RIGID_FADE_MM = 24.0  #: beyond that their movement fades to nothing
 CRUSH_FRONT = 0.35  #: a crushed body loses this share at the front of what it loses at the back
 LEFT_MM = 4.0  #: of height at least stays
+NEIGHBOURS = 2  #: each side close up; one disc more shares the loss
 _SLAB = 16  #: slices that are warped at once, to keep the memory low
 
 
@@ -66,8 +67,10 @@ class Warp:
 
     centre: FloatArray
     rotation: FloatArray  #: (3, 3) columns posterior, left, caudal
-    lines: FloatArray  #: (4, 3, 2) disc above, superior, inferior, disc below: 3 x (u, c)
-    spine: FloatArray  #: (n, 3) centres (u, w, c) of all bodies, cranial to caudal
+    bodies: FloatArray  #: (n, 2, 3, 2) those that move: superior, inferior line of 3 x (u, c)
+    at: int  #: which of them is deformed
+    ends: FloatArray  #: (2, 3, 2) lines above and below them that stay
+    axis: FloatArray  #: (n, 3) their centres (u, w, c)
     deformation: Deformation
     loss_mm: float
 
@@ -79,58 +82,74 @@ class Warp:
         """Where the tissue that the warp brings to patient points (..., 3) came from."""
         return self._moved(points_mm, after=False)
 
+    def reach_mm(self) -> FloatArray:
+        """Corners of the box that the warp can change, (8, 3) patient mm."""
+        wide = RIGID_MM + RIGID_FADE_MM
+        low = np.array([self.axis[:, 0].min() - wide, -wide, self.ends[0, :, 1].min()])
+        high = np.array([self.axis[:, 0].max() + wide, wide, self.ends[1, :, 1].max()])
+        corners = np.stack(np.meshgrid(*zip(low, high, strict=True), indexing="ij"), -1)
+        return np.asarray(corners.reshape(-1, 3) @ self.rotation.T + self.centre)
+
     def _moved(self, points_mm: FloatArray, *, after: bool) -> FloatArray:
-        local = (points_mm - self.centre) @ self.rotation
-        u, w, c = local.reshape(-1, 3).T
-        share = self.deformation.superior_share
-        shift = np.where(c < 0, share, share - 1) * self._closed(u, w, c) * (1 if after else -1)
-        # Beyond the discs all moves as one: only what lies between them needs the knots.
-        heights = self.lines[..., 1]
-        between = (c > heights.min() - self.loss_mm - OPEN_DISC_MM) & (
-            c < heights.max() + self.loss_mm + OPEN_DISC_MM
-        )
-        before, behind = self._knots(local.reshape(-1, 3)[between])
+        points = points_mm.reshape(-1, 3)
+        local = (points - self.centre) @ self.rotation
+        low, high = self.ends[0, :, 1].min() - 1, self.ends[1, :, 1].max() + 1
+        near = (local[:, 2] > low) & (local[:, 2] < high)
+        before, behind = self._knots(local[near])
         old, new = (before, behind) if after else (behind, before)
-        shift[between] = _piecewise(c[between], old, new)
-        return np.asarray(points_mm + shift.reshape(*local.shape[:-1], 1) * self.rotation[:, 2])
+        moved = points.copy()
+        shift = _piecewise(local[near, 2], old, new)
+        moved[near] += shift[:, None] * self.rotation[:, 2]
+        return np.asarray(moved.reshape(points_mm.shape))
 
     def _knots(self, local: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Places c of the six knots before and after, (6, n) each, for points (n, 3)."""
+        """Places c of the knots before and after, (knots, n) each, for points (n, 3)."""
         u, w, c = local.T
-        above, superior, inferior, below = (np.interp(u, *line.T) for line in self.lines)
         closed = self._closed(u, w, c)
         loss = closed + self._widened(u, w)
-        inside = np.minimum(BAND_INSIDE_MM, BAND_SHARE * (inferior - superior - loss))
-        top = superior - DISC_SHARE * np.maximum(superior - above, THINNEST_DISC_MM)
-        bottom = inferior + DISC_SHARE * np.maximum(below - inferior, THINNEST_DISC_MM)
-        high = np.minimum(above, superior - THINNEST_DISC_MM)
-        low = np.maximum(below, inferior + THINNEST_DISC_MM)
-        high = high + DISC_SHARE * (superior - high)
-        low = low - DISC_SHARE * (low - inferior)
-        before = np.stack([high, top, superior + inside, inferior - inside, bottom, low])
         share = self.deformation.superior_share
-        down, up = share, share - 1
-        moved = np.stack([down * closed, *[down * loss] * 2, *[up * loss] * 2, up * closed])
-        return before, before + moved
+        last, total = np.interp(u, *self.ends[0].T), len(self.bodies)
+        before, moved, shift = [], [], np.zeros_like(u)
+        for index, lines in enumerate(self.bodies):
+            superior, inferior = (np.interp(u, *line.T) for line in lines)
+            top = share * closed * (index + 1) / (self.at + 1)
+            bottom = top
+            if index > self.at:
+                top = bottom = (share - 1) * closed * (total - index) / (total - self.at)
+            if index == self.at:
+                top, bottom = share * loss, (share - 1) * loss
+            before += _disc(last, superior)
+            moved += [shift, top]
+            if index == self.at:
+                inside = np.minimum(BAND_INSIDE_MM, BAND_SHARE * (inferior - superior - loss))
+                before += [superior + inside, inferior - inside]
+                moved += [top, bottom]
+            last, shift = inferior, bottom
+        before += _disc(last, np.interp(u, *self.ends[1].T))
+        moved += [shift, np.zeros_like(u)]
+        return np.stack(before), np.stack(before) + np.stack(moved)
 
     def _widened(self, u: FloatArray, w: FloatArray) -> FloatArray:
-        """Height of columns (u, w) that the discs take up, mm."""
-        front, _, back = self.lines[1:3, :, 0].mean(0)
+        """Height of columns (u, w) that the discs beside the body take up, mm."""
+        front, _, back = self._wall
         half_width = HALF_WIDTH * (back - front)
         near = _fade(np.abs(w) - half_width) * _fade(front - u) * _fade(u - back)
         return np.asarray(self.loss_mm * self._profile(u) * (1 - self._closing) * near)
 
     def _closed(self, u: FloatArray, w: FloatArray, c: FloatArray) -> FloatArray:
-        """Height that the neighbours close up, mm: all that lies near the spine moves as one."""
-        if self._closing == 0:
-            return np.zeros_like(u)
-        axis_u, axis_w = (np.interp(c, self.spine[:, 2], self.spine[:, k]) for k in (0, 1))
+        """Height that the neighbours close up, mm: what lies near the spine moves as one."""
+        axis_u, axis_w = (np.interp(c, self.axis[:, 2], self.axis[:, k]) for k in (0, 1))
         far = _fade(np.hypot(u - axis_u, w - axis_w) - RIGID_MM, RIGID_FADE_MM)
         return np.asarray(self.loss_mm * self._profile(u) * self._closing * far)
 
+    @property
+    def _wall(self) -> FloatArray:
+        """u of the front, the middle and the back of the body, (3,)."""
+        return np.asarray(self.bodies[self.at, :, :, 0].mean(0))
+
     def _profile(self, u: FloatArray) -> FloatArray:
         """Share of the loss at u, from the front to the back of the body."""
-        front, middle, back = self.lines[1:3, :, 0].mean(0)
+        front, middle, back = self._wall
         along = np.clip((u - front) / (back - front), 0, 1)
         if self.deformation.kind == "wedge":
             return np.asarray(1 - along)
@@ -157,18 +176,32 @@ def warp_of(keypoints_mm: FloatArray, index: int, deformation: Deformation) -> W
     """
     points = keypoints_mm[index]
     centre, rotation = points.mean((0, 1)), body_rotation(points)
-    lines = _lines(keypoints_mm, index, (centre, rotation))
-    spine = (keypoints_mm.mean((1, 2)) - centre) @ rotation
+    local = (keypoints_mm - centre) @ rotation
+    first, last = max(0, index - NEIGHBOURS), min(len(local), index + NEIGHBOURS + 1)
+    bodies = np.swapaxes(local[first:last], 1, 2)[..., [0, 2]]
+    still = np.stack([_end(local, first - 1, bodies[0, 0]), _end(local, last, bodies[-1, 1])])
+    axis = local[first:last].mean((1, 2))
     most = float(heights_mm(points).min() - LEFT_MM)
 
+    def of_loss(loss_mm: float) -> Warp:
+        at = index - first
+        return Warp(centre, rotation, bodies, at, still, axis, deformation, loss_mm)
+
     def excess(loss_mm: float) -> float:
-        warp = Warp(centre, rotation, lines, spine, deformation, loss_mm)
-        return height_ratio(heights_mm(warp.forward(points))) - deformation.ratio
+        return height_ratio(heights_mm(of_loss(loss_mm).forward(points))) - deformation.ratio
 
     if most <= 0 or excess(0.0) <= 0 or excess(most) >= 0:
         raise GeometryError(f"a body of {heights_mm(points)} mm cannot become {deformation}")
-    loss_mm = float(brentq(excess, 0.0, most, xtol=1e-3))
-    return Warp(centre, rotation, lines, spine, deformation, loss_mm)
+    return of_loss(float(brentq(excess, 0.0, most, xtol=1e-3)))
+
+
+def _end(local: FloatArray, beyond: int, own: FloatArray) -> FloatArray:
+    """Line (3, 2) that stays: the body beyond, or the far side of an assumed disc."""
+    if 0 <= beyond < len(local):
+        side = 1 if local[beyond, ..., 2].mean() < own[:, 1].mean() else 0
+        return np.asarray(local[beyond][:, side][:, [0, 2]])
+    outward = -1 if beyond < 0 else 1
+    return np.asarray(own + np.array([0.0, outward * OPEN_DISC_MM]))
 
 
 def warped(volume: CTVolume, warps: Sequence[Warp]) -> CTVolume:
@@ -178,52 +211,44 @@ def warped(volume: CTVolume, warps: Sequence[Warp]) -> CTVolume:
     """
     if not warps:
         return volume
-    rows, columns = _reach(volume, warps)
-    corner = np.array([-1, rows.start - 1, columns.start - 1])
-    box = np.pad(volume.hu[:, rows, columns], 1, constant_values=AIR_HU)
-    smooth = spline_filter(box, order=3, output=np.float32)
+    box, margin = _box(volume, warps), 1
+    corner = np.array([part.start for part in box])
+    padded = np.pad(volume.hu[box], margin, mode="edge")
+    smooth = spline_filter(padded, order=3, output=np.float32)
     hu = volume.hu.copy()
-    for first in range(0, len(hu), _SLAB):
-        part = hu[first : first + _SLAB, rows, columns]
-        grid = np.moveaxis(np.indices(part.shape, float), 0, -1) + corner + [first + 1, 1, 1]
+    for first in range(0, hu[box].shape[0], _SLAB):
+        part = hu[box][first : first + _SLAB]
+        grid = np.moveaxis(np.indices(part.shape, float), 0, -1) + corner + [first, 0, 0]
         points = volume.to_patient(grid)
         source = points
         for warp in reversed(warps):
             source = warp.backward(source)
         moved = np.abs(source - points).max(-1) > 1e-3  # noqa: PLR2004 - mm
-        at = (volume.to_voxel(source[moved]) - corner).T
-        values = map_coordinates(smooth, at, order=3, prefilter=False, mode="constant", cval=AIR_HU)
+        at = (volume.to_voxel(source[moved]) - corner + margin).T
+        values = map_coordinates(smooth, at, order=3, prefilter=False, mode="nearest")
         part[moved] = np.clip(np.rint(values), -1024, 32767).astype(np.int16)
     return CTVolume(hu, volume.affine)
 
 
-def _reach(volume: CTVolume, warps: Sequence[Warp]) -> tuple[slice, slice]:
-    """Rows and columns of a volume (k along the spine) that any warp can change."""
-    spines = [warp.spine @ warp.rotation.T + warp.centre for warp in warps]
-    voxels = volume.to_voxel(np.concatenate(spines))[:, 1:]
-    reach = (RIGID_MM + RIGID_FADE_MM) / volume.spacing_mm[1:]
-    low = np.clip(np.floor(voxels.min(0) - reach).astype(int), 0, None)
-    high = np.ceil(voxels.max(0) + reach).astype(int) + 1
-    return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
+def _box(volume: CTVolume, warps: Sequence[Warp]) -> tuple[slice, ...]:
+    """Part of a volume that any warp can change."""
+    voxels = volume.to_voxel(np.concatenate([warp.reach_mm() for warp in warps]))
+    last = np.array(volume.hu.shape) - 1
+    low = np.clip(np.floor(voxels.min(0)).astype(int), 0, last)
+    high = np.clip(np.ceil(voxels.max(0)).astype(int), 0, last) + 1
+    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
 
-def _lines(
-    keypoints_mm: FloatArray, index: int, frame: tuple[FloatArray, FloatArray]
-) -> FloatArray:
-    """Facing endplates and own ones in the body's frame: (4, 3, 2) (u, c) mm."""
-    centre, rotation = frame
-    local = ((keypoints_mm - centre) @ rotation)[..., [0, 2]]
-    own = local[index]
-    first, last = index == 0, index == len(local) - 1
-    above = own[:, 0] - [0, OPEN_DISC_MM] if first else local[index - 1][:, 1]
-    below = own[:, 1] + [0, OPEN_DISC_MM] if last else local[index + 1][:, 0]
-    return np.stack([above, own[:, 0], own[:, 1], below])
+def _disc(above: FloatArray, below: FloatArray) -> list[FloatArray]:
+    """Two knots in the disc between two lines: what lies beyond each moves with its endplate."""
+    high = np.minimum(above, below - THINNEST_DISC_MM)
+    return [high + DISC_SHARE * (below - high), below - DISC_SHARE * (below - high)]
 
 
 def _piecewise(c: FloatArray, old: FloatArray, new: FloatArray) -> FloatArray:
-    """How far c moves when knots (6, ...) go from old to new: straight pieces, rigid beyond."""
+    """How far c moves when knots (knots, n) go from old to new: straight pieces, still beyond."""
     moved = new - old
-    shift = np.where(c < old[0], moved[0], moved[-1])
+    shift = np.zeros_like(c)
     for i in range(len(old) - 1):
         inside = (c >= old[i]) & (c < old[i + 1])
         part = (c - old[i]) / np.maximum(old[i + 1] - old[i], 1e-6)

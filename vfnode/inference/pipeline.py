@@ -2,7 +2,7 @@
 
 Zakharov, Pisov et al., Med Image Anal 83 (2023): localise the spine, straighten along it,
 detect bodies with six keypoints each, suppress, grade. Ours beyond it: one round back from the
-bodies to the curve, and a second look at each body in its own frame.
+bodies to the curve, a second look at each body in its own frame, and the names of the levels.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from vfnode.errors import NotEvaluableError
-from vfnode.inference.bundle import LoadedModel, load_bundle
+from vfnode.inference.bundle import ROLES, LoadedModel, load_bundle
 from vfnode.inference.detect_vertebrae import detect_vertebrae
+from vfnode.inference.label_levels import label_levels
 from vfnode.inference.localize_spine import localize_spine
 from vfnode.inference.refine_keypoints import refine_keypoints
 from vfnode.spine.body_aligned import body_aligned_image, body_rotation
 from vfnode.spine.curve import SpineCurve
+from vfnode.spine.curve_through import curve_through
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.report import Analysis, FractureReport, ModelUsed, Reason, VertebraFinding
 from vfnode.spine.straighten import StraightenedSagittal, straighten
@@ -32,10 +34,12 @@ from vfnode.spine.volume import CTVolume, FloatArray
 BORDER_MM = 0.5  #: a keypoint this near the border of the volume belongs to a cut body
 MIN_OBJECTNESS = 0.5  #: of the second look: below it the crop shows no body
 OFF_CURVE_MM = 20.0  #: a body's centre lies nearer to the curve than this
-FEWEST_BODIES = 3  #: that say more about the curve than the localiser's ends do
-END_STEP_MM = 12.0  #: half a vertebra: nearer points beside a body would bend the curve
 THICK_SLICE_MM = 3.0
-STAGES = ("localize", "straighten", "detect", "refine", "picture")
+UNKNOWN_LEVEL = VertebralLevel["UNKNOWN"].value
+STAGES = ("localize", "straighten", "detect", "refine", "label", "picture")
+SACRUM = "S1"  #: a name that is no vertebra: the detector took the sacrum for a body
+SURE = 0.9  #: share of all ways to name the column; below it names are said to be uncertain
+GUESS = 0.4  #: below it no name is given
 
 OnStage = Callable[[str], None]
 Stages = Callable[[str], AbstractContextManager[None]]
@@ -48,6 +52,8 @@ class _Bodies:
     keypoints_mm: FloatArray  #: (n, 3, 2, 3) LPS
     objectness: FloatArray  #: (n,)
     uncertainty_mm: FloatArray  #: (n,)
+    names: tuple[str, ...] = ()  #: n vertebral levels
+    name_confidence: FloatArray = field(default_factory=lambda: np.zeros(0))  #: (n,)
 
     def keep(self, chosen: np.ndarray) -> _Bodies:
         return _Bodies(
@@ -57,11 +63,12 @@ class _Bodies:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The three networks, loaded once, and the site's limits."""
+    """The networks, loaded once, and the site's limits."""
 
     spine_model: LoadedModel
     vertebrae_model: LoadedModel
     keypoints_model: LoadedModel
+    levels_model: LoadedModel
     device: str
     limits: GenantLimits
 
@@ -82,13 +89,15 @@ class Pipeline:
             with stage("localize"):
                 curve = localize_spine(canonical, self.spine_model, self.device)
             bodies, curve = self._find_bodies(canonical, curve, stage)
+            with stage("label"):
+                bodies = self._named(canonical, curve, bodies)
         except NotEvaluableError as error:
             return Analysis(self._refusal(Reason.from_code(error.code), timing), None)
         with stage("picture"):
             sagittal, drawn = body_aligned_image(canonical, curve, bodies.keypoints_mm)
         findings = self._findings(canonical, bodies, drawn)
         report = FractureReport(
-            models=self._models,
+            models=self.models,
             spine=curve,
             vertebrae=findings,
             quality=_quality(canonical, findings),
@@ -137,14 +146,31 @@ class Pipeline:
         score = np.array([vertebra.score for vertebra in found])
         return _Bodies(points, score, spread_mm).keep(objectness >= MIN_OBJECTNESS)
 
+    def _named(self, volume: CTVolume, curve: SpineCurve, bodies: _Bodies) -> _Bodies:
+        """The bodies with their levels; what is surely sacrum is left out."""
+        named = label_levels(volume, curve, bodies.keypoints_mm, self.levels_model, self.device)
+        sacral = np.array([name == SACRUM for name in named.names])
+        kept = ~(sacral & (named.confidence >= SURE))
+        if not kept.any():
+            raise NotEvaluableError(Reason.NO_VERTEBRA.code, "nothing but sacrum was found")
+        names = tuple(
+            UNKNOWN_LEVEL if name == SACRUM or confidence < GUESS else name
+            for name, confidence in zip(named.names, named.confidence, strict=True)
+        )
+        return replace(
+            bodies.keep(kept),
+            names=tuple(name for name, keep in zip(names, kept, strict=True) if keep),
+            name_confidence=named.confidence[kept],
+        )
+
     def _findings(
         self, volume: CTVolume, bodies: _Bodies, drawn: FloatArray
     ) -> tuple[VertebraFinding, ...]:
         complete = _inside(volume, bodies.keypoints_mm)
         return tuple(
             VertebraFinding(
-                level=VertebralLevel("unknown"),
-                level_confidence=0.0,
+                level=VertebralLevel(bodies.names[i]),
+                level_confidence=_confidence(bodies, i),
                 objectness=float(bodies.objectness[i]),
                 keypoints_patient_mm=bodies.keypoints_mm[i],
                 keypoints_sagittal_mm=drawn[i],
@@ -157,12 +183,13 @@ class Pipeline:
 
     def _refusal(self, reason: Reason, timing: dict[str, float]) -> FractureReport:
         return FractureReport(
-            self._models, None, (), reason=reason, limits=self.limits, timing_s=timing
+            self.models, None, (), reason=reason, limits=self.limits, timing_s=timing
         )
 
     @property
-    def _models(self) -> tuple[ModelUsed, ...]:
-        loaded = (self.spine_model, self.vertebrae_model, self.keypoints_model)
+    def models(self) -> tuple[ModelUsed, ...]:
+        """Which weights have a part in every result."""
+        loaded = (self.spine_model, self.vertebrae_model, self.keypoints_model, self.levels_model)
         return tuple(
             ModelUsed(model.manifest.name, model.manifest.sha256, model.manifest.role)
             for model in loaded
@@ -175,7 +202,7 @@ def load_pipeline(
     """Load the shipped models.
 
     Args:
-        models_dir: folder with ``spine``, ``vertebrae`` and ``keypoints``.
+        models_dir: folder with ``spine``, ``vertebrae``, ``keypoints`` and ``levels``.
         device: ``cpu``, ``cuda`` or ``auto`` (CUDA where there is one).
 
     Raises:
@@ -183,53 +210,8 @@ def load_pipeline(
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    spine, vertebrae, keypoints = (
-        load_bundle(models_dir / name, device) for name in ("spine", "vertebrae", "keypoints")
-    )
-    return Pipeline(spine, vertebrae, keypoints, device, limits or GenantLimits())
-
-
-def curve_through(curve: SpineCurve, keypoints_mm: FloatArray) -> SpineCurve:
-    """Pull a curve through measured bodies (n, 3, 2, 3), LPS mm, cranial to caudal.
-
-    Through their centres where there are three or more, else through the middles of their
-    endplates. Beyond the outermost bodies the curve keeps its course, shifted to join on;
-    by fewer than three bodies it goes straight on, as in a small crop nothing else is known.
-    """
-    if len(keypoints_mm) == 0:
-        return curve
-    few = len(keypoints_mm) < FEWEST_BODIES
-    middles = keypoints_mm.mean(1).reshape(-1, 3)  # superior, inferior, superior, ...
-    nodes = middles if few else keypoints_mm.mean((1, 2))
-    above, below = _ends(curve, nodes)
-    if few:
-        above, below = _straight_on(nodes[::-1], len(above)), _straight_on(nodes, len(below))
-    parts = [above[::-1], nodes, below]
-    return SpineCurve.from_points(np.concatenate(parts), curve.step_mm)
-
-
-def _ends(curve: SpineCurve, nodes: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Points of the curve above and below the nodes, every ``END_STEP_MM``, nearest first."""
-    points, caudal = curve.points_mm, curve.tangents()
-    above = points[np.sum((nodes[0] - points) * caudal, 1) > END_STEP_MM][::-1]
-    below = points[np.sum((points - nodes[-1]) * caudal, 1) > END_STEP_MM]
-    every = max(1, round(END_STEP_MM / curve.step_mm))
-    return (_joined(above[::every], curve, nodes[0]), _joined(below[::every], curve, nodes[-1]))
-
-
-def _joined(end: FloatArray, curve: SpineCurve, node: FloatArray) -> FloatArray:
-    """Shift the points of one end, nearest first, by the offset of ``node`` to the curve."""
-    nearest = curve.points_mm[np.linalg.norm(curve.points_mm - node, axis=1).argmin()]
-    fading = np.clip(1.0 - np.arange(len(end)) / 4.0, 0.0, 1.0)[:, None]
-    shifted: FloatArray = end + fading * (node - nearest)
-    return shifted
-
-
-def _straight_on(nodes: FloatArray, count: int) -> FloatArray:
-    """``count`` points beyond the last node, along the last two."""
-    direction = (nodes[-1] - nodes[-2]) / np.linalg.norm(nodes[-1] - nodes[-2])
-    beyond: FloatArray = nodes[-1] + END_STEP_MM * np.arange(1, count + 1)[:, None] * direction
-    return beyond
+    spine, vertebrae, keypoints, levels = (load_bundle(models_dir / role, device) for role in ROLES)
+    return Pipeline(spine, vertebrae, keypoints, levels, device, limits or GenantLimits())
 
 
 def _inside(volume: CTVolume, keypoints_mm: FloatArray) -> np.ndarray:
@@ -243,13 +225,21 @@ def _inside(volume: CTVolume, keypoints_mm: FloatArray) -> np.ndarray:
 
 def _quality(volume: CTVolume, findings: tuple[VertebraFinding, ...]) -> tuple[Reason, ...]:
     """What limits the result, coded."""
+    named = [f for f in findings if f.level is not VertebralLevel(UNKNOWN_LEVEL)]
     facts = {
-        Reason.LEVEL_UNKNOWN: all(f.level is VertebralLevel("unknown") for f in findings),
+        Reason.LEVEL_UNKNOWN: len(named) < len(findings),
+        Reason.LEVEL_UNCERTAIN: any(f.level_confidence < SURE for f in named),
         Reason.THICK_SLICES: volume.spacing_mm[0] > THICK_SLICE_MM,
         Reason.CUT_VERTEBRA: any(f.withheld is Reason.CUT_VERTEBRA for f in findings),
         Reason.NONE_GRADED: not any(f.is_graded for f in findings),
     }
     return tuple(reason for reason, holds in facts.items() if holds)
+
+
+def _confidence(bodies: _Bodies, index: int) -> float:
+    """Of the name of one body; none where there is none."""
+    known = bodies.names[index] != UNKNOWN_LEVEL
+    return round(float(bodies.name_confidence[index]), 4) if known else 0.0
 
 
 def _in_patient(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> FloatArray:

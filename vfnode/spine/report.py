@@ -163,7 +163,7 @@ class ModelUsed:
 
     name: str
     sha256: str
-    role: str  #: spine, vertebrae or keypoints
+    role: str  #: spine, vertebrae, keypoints or levels
 
     def to_dict(self) -> dict[str, str]:
         """One entry of ``models`` in result.json."""

@@ -1,5 +1,6 @@
 """Batches for the level labeller: parts of cached boxes, resized, narrowed, degraded."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,10 +14,15 @@ from vfnode.networks.level_labeller import CLASSES
 from vfnode.spine.resample import window
 from vfnode.training.level_boxes import LevelBox
 
-WINDOW_HU = (-400.0, 800.0)
+WINDOW_HU = (0.0, 700.0)  #: bone: lungs, fat and organs are drawn too simply to learn names from
 ROWS = 96  #: of a training crop
 _AIR = -1000.0
 _EDGE = 12  #: rows of air beyond what is seen, as `spine_box` adds them
+_MAP_SHARE = 0.35  #: of crops from label maps, where there are any
+#: How many levels up and down a body looks alike: nothing but counting tells T6 from T7. Asked
+#: for more, the network learns the size of drawn patients, and real ones are shifted.
+_ALIKE = {**{f"C{n}": 0.4 for n in (4, 5, 6)}, **{f"T{n}": 1.0 for n in range(4, 10)}}
+_ALIKE |= {"T3": 0.6, "T10": 0.6, "L2": 0.4, "L3": 0.4}
 
 
 @dataclass(frozen=True)
@@ -36,18 +42,21 @@ class LevelBatches:
     count: int
     seed: int
     batch_size: int = 16
+    maps: tuple[LevelBox, ...] = ()  #: of real skeletons
 
     def __call__(self, step: int) -> LevelBatch:
         """Batch of one step."""
         rng = np.random.default_rng([self.seed, 9, step])
-        crops = [
-            random_part(self.boxes(int(rng.integers(self.count))), rng)
-            for _ in range(self.batch_size)
-        ]
+        crops = [random_part(self._box(rng), rng) for _ in range(self.batch_size)]
         image, target, weight = (
             torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True)
         )
         return LevelBatch(image[:, None], target, weight)
+
+    def _box(self, rng: np.random.Generator) -> LevelBox:
+        if self.maps and rng.random() < _MAP_SHARE:
+            return self.maps[int(rng.integers(len(self.maps)))]
+        return self.boxes(int(rng.integers(self.count)))
 
 
 def random_part(
@@ -87,7 +96,7 @@ def _shortened(box: LevelBox, rng: np.random.Generator) -> _Part:
 def _resized(part: _Part, rng: np.random.Generator) -> _Part:
     """ROWS rows of a smaller or larger, turned patient; the crop lies at a random height."""
     hu, position, seen = part
-    scale = rng.uniform(0.85, 1.18) * rng.normal(1, 0.05, 3).clip(0.9, 1.1)
+    scale = rng.uniform(0.7, 1.4) * rng.normal(1, 0.08, 3).clip(0.8, 1.25)
     turn = np.radians(rng.normal(0, 6))
     matrix = np.diag(scale)
     matrix[1:, 1:] = scale[1] * np.array(
@@ -132,10 +141,19 @@ def _degraded(hu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _shares(position: np.ndarray) -> np.ndarray:
-    """(classes, ROWS): each row's share of the two levels that it lies between."""
+    """(classes, ROWS): each row's share of the levels that it lies between or looks like."""
     classes = np.arange(len(CLASSES))[:, None]
-    shares: np.ndarray = np.clip(1 - np.abs(classes - position), 0, 1).astype(np.float32)
-    return shares
+    shares: np.ndarray = np.clip(1 - np.abs(classes - position), 0, 1)
+    return np.asarray(_alike() @ shares, np.float32)
+
+
+@functools.cache
+def _alike() -> np.ndarray:
+    """(classes, classes): column j says how much a body of level j looks like each level."""
+    index = np.arange(len(CLASSES))
+    spread = np.array([max(_ALIKE.get(name, 0.0), 1e-3) for name in CLASSES])
+    likeness = np.exp(-((index[:, None] - index) ** 2) / (2 * spread**2))
+    return np.asarray(likeness / likeness.sum(0))
 
 
 def level_loss(model: nn.Module, batch: LevelBatch) -> dict[str, torch.Tensor]:

@@ -11,7 +11,7 @@ from vfnode.networks.level_labeller import CLASSES
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.spine_box import VOXEL_MM, arc_of, row_of, spine_box
 from vfnode.spine.volume import CTVolume, FloatArray
-from vfnode.training.spine_volumes import DRAWN_MM, draw_volume
+from vfnode.training.spine_volumes import draw_volume
 
 FIRST_CLASS = CLASSES.index("C2")  #: of the drawn bodies, C2 to L5
 _SACRUM = float(CLASSES.index("S1"))
@@ -31,14 +31,29 @@ class LevelBox:
 def draw_box(seed: int) -> LevelBox:
     """Draw a patient and straighten the part of the spine that the volume shows."""
     drawn = draw_volume(seed)
-    volume = drawn.volume()
+    classes = list(range(FIRST_CLASS, FIRST_CLASS + len(drawn.centres_mm)))
     rng = np.random.default_rng([seed, 17])
-    curve = _disturbed(_shown(volume, drawn.curve_mm), rng)
+    return box_along(drawn.volume(), drawn.centres_mm, classes, rng)
+
+
+def box_along(
+    volume: CTVolume, centres_mm: FloatArray, classes: list[int], rng: np.random.Generator
+) -> LevelBox:
+    """Straighten a volume along its body centres, as wrongly as a localiser would.
+
+    Args:
+        volume: canonical.
+        centres_mm: (n, 3) LPS, cranial to caudal; those beyond the volume count for the names.
+        classes: index of each in ``CLASSES``, consecutive.
+        rng: of the errors.
+    """
+    whole = SpineCurve.from_points(centres_mm)
+    curve = _disturbed(_shown(volume, whole.points_mm), rng)
     hu = spine_box(volume, curve)
-    rows = row_of(arc_of(curve, drawn.centres_mm))
+    rows = row_of(arc_of(curve, centres_mm))
     return LevelBox(
         np.clip(np.rint(hu), -1024, 3071).astype(np.int16),
-        _positions(rows, len(hu)),
+        _positions(rows, classes, len(hu)),
         _inside(volume, curve, len(hu)),
     )
 
@@ -59,12 +74,12 @@ def _disturbed(curve_mm: FloatArray, rng: np.random.Generator) -> SpineCurve:
     return SpineCurve.from_points(moved[cut[0] : len(moved) - cut[1] : 8])
 
 
-def _positions(rows: FloatArray, count: int) -> np.ndarray:
-    """Class index at every row from the rows of the centres C2 to L5."""
+def _positions(rows: FloatArray, classes: list[int], count: int) -> np.ndarray:
+    """Class index at every row from the rows of the centres; straight on by a level beyond."""
     pitch = np.diff(rows)
     known = np.concatenate([[rows[0] - pitch[0]], rows, [rows[-1] + pitch[-1]]])
-    classes = np.arange(FIRST_CLASS - 1, FIRST_CLASS + len(rows) + 1)
-    return np.clip(np.interp(np.arange(count), known, classes), 0, _SACRUM)
+    wanted = [classes[0] - 1, *classes, classes[-1] + 1]
+    return np.clip(np.interp(np.arange(count), known, wanted), 0, _SACRUM)
 
 
 def _inside(volume: CTVolume, curve: SpineCurve, count: int) -> np.ndarray:
@@ -75,7 +90,7 @@ def _inside(volume: CTVolume, curve: SpineCurve, count: int) -> np.ndarray:
     z = np.interp(arc, own, curve.points_mm[:, 2])
     z = z + np.minimum(arc - own[0], 0) * ends[0, 2] + np.maximum(arc - own[-1], 0) * ends[1, 2]
     top = float(volume.affine[2, 3])
-    bottom = top - DRAWN_MM * (volume.hu.shape[0] - 1)
+    bottom = top - float(volume.spacing_mm[0]) * (volume.hu.shape[0] - 1)
     return np.asarray((z <= top) & (z >= bottom))
 
 

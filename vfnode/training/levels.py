@@ -16,9 +16,15 @@ from vfnode.spine.spine_box import VOXEL_MM
 from vfnode.training.cards import levels_card
 from vfnode.training.level_batches import WINDOW_HU, LevelBatches, level_loss
 from vfnode.training.level_boxes import LevelBox, cached_box
+from vfnode.training.level_maps import label_map_boxes
 from vfnode.training.loop import LoopOptions, Progress, saved_progress, train
 from vfnode.training.synthetic.scene import GENERATOR_VERSION
 
+PAINTINGS = 16  #: of each label map
+_DATA = (
+    "synthetic only",
+    "synthetic, and label maps of three TotalSegmentator subjects (CC BY 4.0, no images)",
+)
 _HELD_OUT_SEED = 900_000  # far from every training seed
 
 
@@ -30,10 +36,11 @@ class LevelsOptions:
     work: Path  #: folder for drawn boxes and the checkpoint
     out: Path  #: folder of models; the bundle is `out`/levels
     seed: int = 1
-    boxes: int = 700
+    boxes: int = 500
     held_out: int = 60
     batch_size: int = 16
     threads: int = 1
+    label_maps: Path | None = None  #: folder of TotalSegmentator label maps: real skeletons
 
     @property
     def loop(self) -> LoopOptions:
@@ -62,7 +69,9 @@ def train_levels(
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     boxes = functools.cache(functools.partial(cached_box, options.cache))
-    batches = LevelBatches(boxes, options.boxes, options.seed, options.batch_size)
+    maps = options.label_maps
+    real = label_map_boxes(maps, PAINTINGS, options.seed) if maps else ()
+    batches = LevelBatches(boxes, options.boxes, options.seed, options.batch_size, real)
     model = LevelLabeller().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     trained = train(model, batches, level_loss, options.loop, on_progress)
     manifest = _manifest(options)
@@ -120,7 +129,8 @@ def _manifest(options: LevelsOptions) -> ModelManifest:
             "minutes": options.minutes,
             "boxes": options.boxes,
             "batch_size": options.batch_size,
-            "data": "synthetic only",
+            "data": _DATA[options.label_maps is not None],
         },
-        command=f"vfnode train levels --minutes {options.minutes:g} --seed {options.seed}",
+        command=f"vfnode train levels --minutes {options.minutes:g} --seed {options.seed}"
+        + (" --label-maps FOLDER" if options.label_maps else ""),
     )
