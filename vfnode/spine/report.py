@@ -40,6 +40,7 @@ class Reason(Enum):
         "The keypoints of a vertebral body are too uncertain to grade it",
     )
     METAL = ("metal", "Metal in or beside a vertebral body, which is not graded")
+    CEMENT = ("cement", "Bone cement in a vertebral body, which is not graded")
     LEVEL_UNKNOWN = ("level-unknown", "Vertebral levels are not named; bodies are numbered")
     LEVEL_UNCERTAIN = (
         "level-uncertain",
