@@ -23,6 +23,7 @@ from vfnode.inference.localize_spine import localize_spine
 from vfnode.inference.refine_keypoints import refine_keypoints
 from vfnode.spine.body_aligned import body_aligned_image, body_rotation
 from vfnode.spine.curve import SpineCurve
+from vfnode.spine.foreign_material import foreign_material, metal_along
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.report import Analysis, FractureReport, ModelUsed, Reason, VertebraFinding
 from vfnode.spine.straighten import StraightenedSagittal, straighten
@@ -83,7 +84,10 @@ class Pipeline:
                 curve = localize_spine(canonical, self.spine_model, self.device)
             bodies, curve = self._find_bodies(canonical, curve, stage)
         except NotEvaluableError as error:
-            return Analysis(self._refusal(Reason.from_code(error.code), timing), None)
+            reason = Reason.from_code(error.code)
+            if reason is Reason.NO_VERTEBRA and metal_along(canonical, curve):
+                reason = Reason.METAL
+            return Analysis(self._refusal(reason, timing), None)
         with stage("picture"):
             sagittal, drawn = body_aligned_image(canonical, curve, bodies.keypoints_mm)
         findings = self._findings(canonical, bodies, drawn)
@@ -140,7 +144,7 @@ class Pipeline:
     def _findings(
         self, volume: CTVolume, bodies: _Bodies, drawn: FloatArray
     ) -> tuple[VertebraFinding, ...]:
-        complete = _inside(volume, bodies.keypoints_mm)
+        withheld = _withheld(volume, bodies.keypoints_mm)
         return tuple(
             VertebraFinding(
                 level=VertebralLevel("unknown"),
@@ -149,7 +153,7 @@ class Pipeline:
                 keypoints_patient_mm=bodies.keypoints_mm[i],
                 keypoints_sagittal_mm=drawn[i],
                 uncertainty_mm=float(bodies.uncertainty_mm[i]),
-                withheld=None if complete[i] else Reason.CUT_VERTEBRA,
+                withheld=withheld[i],
                 limits=self.limits,
             )
             for i in range(len(drawn))
@@ -241,12 +245,21 @@ def _inside(volume: CTVolume, keypoints_mm: FloatArray) -> np.ndarray:
     return np.asarray(np.all(inside, axis=(1, 2, 3)))
 
 
+def _withheld(volume: CTVolume, keypoints_mm: FloatArray) -> list[Reason | None]:
+    """Why each body (n, 3, 2, 3) is not graded, if it is not; the border comes first."""
+    materials = foreign_material(volume, keypoints_mm)
+    return [
+        material if inside else Reason.CUT_VERTEBRA
+        for inside, material in zip(_inside(volume, keypoints_mm), materials, strict=True)
+    ]
+
+
 def _quality(volume: CTVolume, findings: tuple[VertebraFinding, ...]) -> tuple[Reason, ...]:
     """What limits the result, coded."""
     facts = {
         Reason.LEVEL_UNKNOWN: all(f.level is VertebralLevel("unknown") for f in findings),
         Reason.THICK_SLICES: volume.spacing_mm[0] > THICK_SLICE_MM,
-        Reason.CUT_VERTEBRA: any(f.withheld is Reason.CUT_VERTEBRA for f in findings),
+        **{reason: True for reason in Reason if any(f.withheld is reason for f in findings)},
         Reason.NONE_GRADED: not any(f.is_graded for f in findings),
     }
     return tuple(reason for reason, holds in facts.items() if holds)
