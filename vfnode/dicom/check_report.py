@@ -88,7 +88,8 @@ def frames_of_reference(results: ResultSet) -> Findings:
         }
         if len(found) > 1:
             yield each.name, "coordinates lie in several frames of reference"
-        if results.ct and not found <= results.ct.frame_of_reference_uids:
+        known = results.ct.frame_of_reference_uids if results.ct else frozenset()
+        if known and not found <= known:
             yield each.name, "coordinates lie in a frame of reference that the CT has not"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ class CTSeries(SeriesSource):
     """A series that could be read, with its volume."""
 
     volume: CTVolume
+    notes: tuple[Reason, ...] = ()  #: what the headers say that limits a result
 
     def instance_at(self, point_mm: FloatArray) -> SourceInstance:
         """The slice nearest to a patient point (3,), LPS mm."""
@@ -104,14 +106,28 @@ def _assemble(slices: list[SliceHeader], fallback_encoding: str) -> CTSeries:
     affine = stack_affine(slices)
     first = slices[0]
     header = result_header(first.dataset, first.series_instance_uid, fallback_encoding)
+    frame_uid, notes = _frame_of_reference(slices)
     return CTSeries(
         volume=CTVolume(read_hu(slices), affine),
         instances=tuple(_source(item) for item in slices),
         header=header,
         study_instance_uid=str(header.StudyInstanceUID),
         series_instance_uid=first.series_instance_uid,
-        frame_of_reference_uid=first.frame_of_reference_uid,
+        frame_of_reference_uid=frame_uid,
+        notes=notes,
     )
+
+
+def _frame_of_reference(slices: Sequence[SliceHeader]) -> tuple[str, tuple[Reason, ...]]:
+    """The frame that most slices name, the first of equals, and whether it had to be chosen.
+
+    Anonymisers give every slice a frame of its own, or take it away: the positions still form
+    one regular stack, which no accident does.
+    """
+    named = Counter(item.frame_of_reference_uid for item in slices)
+    own = bool(slices[0].dataset.get("FrameOfReferenceUID"))
+    notes = () if own and len(named) == 1 else (Reason.FRAME_ASSUMED,)
+    return named.most_common(1)[0][0], notes
 
 
 def _source(item: SliceHeader) -> SourceInstance:

@@ -119,6 +119,7 @@ def build_and_write(
     """
     used, when = settings or ResultSettings(), created or datetime.now()
     started = time.perf_counter()
+    analysis = analysis.with_quality(series.notes if isinstance(series, CTSeries) else ())
     previous = PreviousReport.from_file(replaces) if replaces else None
     pictures = result_pictures(analysis, series, used, when, previous)
     files, datasets = {"sagittal.png": _png(pictures.annotated)}, {}

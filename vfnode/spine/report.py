@@ -46,6 +46,10 @@ class Reason(Enum):
         "level-uncertain",
         "Vertebral levels are uncertain; all may be shifted by one",
     )
+    FRAME_ASSUMED = (
+        "frame-assumed",
+        "The slices name no common frame of reference; one is assumed",
+    )
     THICK_SLICES = ("thick-slices", "Slices thicker than 3 mm: heights are less certain")
 
     def __init__(self, code: str, meaning: str) -> None:
@@ -247,6 +251,11 @@ class Analysis:
 
     report: FractureReport
     sagittal: SagittalImage | None
+
+    def with_quality(self, reasons: tuple[Reason, ...]) -> Analysis:
+        """The same analysis with further reasons that limit it; each is told once."""
+        quality = tuple(dict.fromkeys((*self.report.quality, *reasons)))
+        return replace(self, report=replace(self.report, quality=quality))
 
     def with_timing(self, stage: str, seconds: float) -> Analysis:
         """The same analysis with the wall time of one more stage."""
