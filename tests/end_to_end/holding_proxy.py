@@ -2,14 +2,16 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 
 class HoldingProxy:
     """A TCP proxy that can hold back one direction, as a network or a busy PACS does."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, answer_delay_s: float = 0.0) -> None:
         self._target_port = target_port
+        self._answer_delay_s = answer_delay_s
         self.requests_flow, self.answers_flow = threading.Event(), threading.Event()
         self.requests_flow.set()
         self.answers_flow.set()
@@ -47,6 +49,7 @@ class HoldingProxy:
         if self._hold_answers_when():
             self.answers_flow.clear()
         self.answers_flow.wait()
+        time.sleep(self._answer_delay_s)
 
 
 def _pump(source: socket.socket, sink: socket.socket, may_pass: Callable[[], object]) -> None:

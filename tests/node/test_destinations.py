@@ -10,11 +10,12 @@ from pydicom import dcmread
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import SecondaryCaptureImageStorage
 
-from tests.end_to_end.peers import ORTHANC, Orthanc
+from tests.end_to_end.peers import Orthanc
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError, SettingsError
 from vfnode.node.destinations import DESTINATION_KINDS, make_destinations
+from vfnode.node.orthanc import PROGRAM
 from vfnode.node.result_object import result_objects
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
@@ -61,7 +62,7 @@ def receiver(request, tmp_path):
             lambda: folder.rename(tmp_path / "not mounted"),
         )
     else:
-        if not (Path(ORTHANC).exists() and DICOMWEB.exists()):
+        if not (PROGRAM and DICOMWEB.exists()):
             pytest.skip("apt-get install orthanc orthanc-dicomweb")
         pacs = Orthanc(tmp_path / "orthanc", Plugins=[str(DICOMWEB)])
         pacs.start()

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 import pytest
 from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 
-from tests.end_to_end.peers import free_port, wait_until
+from tests.end_to_end.peers import wait_until
 from tests.node.factories import fake_child, node_settings, series_uid, write_ct
 from vfnode.errors import SettingsError, VfnodeError
 from vfnode.node.app import running
 from vfnode.node.catalogue import list_jobs, retry, wait_for
 from vfnode.node.compute_client import compute_program
 from vfnode.node.job import JobState
+from vfnode.node.orthanc import free_port
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.spool import job_folder
 from vfnode.node.storage_scu import send_files
