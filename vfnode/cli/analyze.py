@@ -84,6 +84,7 @@ def _analyze(
     folders = []
     for volume, series in inputs:
         analysis = pipeline.analyze(volume, on_stage)
+        analysis = analysis.with_quality(series.quality if series else ())
         on_stage("build")
         folder = out / series.series_instance_uid if series and len(inputs) > 1 else out
         build_and_write(analysis.with_timing("read", read_s), series, folder)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.geometry import order_slices, stack_affine
+from vfnode.dicom.geometry import MIN_SLICES, order_slices, stack_affine
 from vfnode.dicom.header import result_header
 from vfnode.dicom.header_text import LATIN_1
 from vfnode.dicom.pixels import read_hu
 from vfnode.dicom.selection import group_slices, read_headers
 from vfnode.dicom.slice_header import SliceHeader, sop_class_uid
+from vfnode.dicom.stacks import stacks_of
 from vfnode.errors import NotEvaluableError
 from vfnode.spine.report import Reason
 from vfnode.spine.volume import CTVolume, FloatArray
@@ -59,6 +60,7 @@ class CTSeries(SeriesSource):
     """A series that could be read, with its volume."""
 
     volume: CTVolume
+    quality: tuple[Reason, ...] = ()  #: what about the images limits the result
 
     def instance_at(self, point_mm: FloatArray) -> SourceInstance:
         """The slice nearest to a patient point (3,), LPS mm."""
@@ -91,17 +93,48 @@ def read_ct_series(paths: Sequence[Path], fallback_encoding: str = LATIN_1) -> t
     refusal: NotEvaluableError | None = None
     for uid, slices in sorted(group_slices(headers).items(), key=lambda item: -len(item[1])):
         try:
-            series.append(_assemble(order_slices(slices), fallback_encoding))
+            stack, affine = _first_volume(slices)
         except NotEvaluableError as error:
             log.info("series %s passed over: %s", uid, error)
             refusal = refusal or error
+            continue
+        given = [header for header in headers if header.series_instance_uid == uid]
+        found = _assemble(stack, affine, fallback_encoding)
+        series.append(replace(found, quality=_quality(stack, given)))
     if not series and refusal:
         raise refusal
     return tuple(sorted(series, key=lambda found: float(found.volume.spacing_mm[0])))
 
 
-def _assemble(slices: list[SliceHeader], fallback_encoding: str) -> CTSeries:
-    affine = stack_affine(slices)
+def _first_volume(slices: Sequence[SliceHeader]) -> tuple[list[SliceHeader], FloatArray]:
+    """The first stack of a series that forms a regular volume: its ordered slices, its affine.
+
+    Raises:
+        NotEvaluableError: none does; why the likeliest one does not.
+    """
+    refusals = []
+    for stack in stacks_of(slices):
+        ordered = order_slices(stack)
+        try:
+            return ordered, stack_affine(ordered)
+        except NotEvaluableError as error:
+            refusals.append(error)
+    raise refusals[0]
+
+
+def _quality(stack: Sequence[SliceHeader], given: Sequence[SliceHeader]) -> tuple[Reason, ...]:
+    """What limits a result on this stack of all slices that were given of its series."""
+    used = {(header.sop_instance_uid, header.frame) for header in stack}
+    others = {(header.sop_instance_uid, header.frame) for header in given} - used
+    frames = {header.frame_of_reference_uid for header in stack}
+    facts = {
+        Reason.ONE_STACK_OF_SEVERAL: len(others) >= MIN_SLICES,
+        Reason.FRAME_OF_REFERENCE_LOST: len(frames) > 1,
+    }
+    return tuple(reason for reason, holds in facts.items() if holds)
+
+
+def _assemble(slices: list[SliceHeader], affine: FloatArray, fallback_encoding: str) -> CTSeries:
     first = slices[0]
     header = result_header(first.dataset, first.series_instance_uid, fallback_encoding)
     return CTSeries(

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from vfnode.dicom.ct_series import CTSeries
 from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.result_settings import ResultSettings
 from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
@@ -82,11 +83,14 @@ class Computer:
         began_s = time.perf_counter()
         found = self._reader.read(request["instances"])
         read_s = time.perf_counter() - began_s
-        analysis = found if isinstance(found, Analysis) else self.warm().analyze(found.volume)
+        analysis = found if isinstance(found, Analysis) else self._analyze(found)
         analysis = analysis.with_timing("read", read_s)
         save_analysis(analysis, Path(request["analysis"]))
         reason = analysis.report.reason
         return {"reason": reason.to_dict() if reason else None}
+
+    def _analyze(self, series: CTSeries) -> Analysis:
+        return self.warm().analyze(series.volume).with_quality(series.quality)
 
     def build(self, request: Request) -> dict[str, Any]:
         """Make the result objects of an analysis that stands on disk."""

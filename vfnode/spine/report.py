@@ -45,6 +45,14 @@ class Reason(Enum):
         "level-uncertain",
         "Vertebral levels are uncertain; all may be shifted by one",
     )
+    ONE_STACK_OF_SEVERAL = (
+        "one-stack-of-several",
+        "One of several stacks (phases) of the series was measured",
+    )
+    FRAME_OF_REFERENCE_LOST = (
+        "frame-of-reference-lost",
+        "Slices name different frames of reference; taken as one stack",
+    )
     THICK_SLICES = ("thick-slices", "Slices thicker than 3 mm: heights are less certain")
 
     def __init__(self, code: str, meaning: str) -> None:
@@ -251,6 +259,10 @@ class Analysis:
         """The same analysis with the wall time of one more stage."""
         timing = {**self.report.timing_s, stage: seconds}
         return replace(self, report=replace(self.report, timing_s=timing))
+
+    def with_quality(self, more: tuple[Reason, ...]) -> Analysis:
+        """The same analysis with what else limits it."""
+        return replace(self, report=replace(self.report, quality=(*self.report.quality, *more)))
 
 
 def _reason(entry: dict[str, str] | None) -> Reason | None:
