@@ -19,7 +19,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
 )
 
-from tests.dicom.test_ct_series import write_enhanced_ct
+from tests.dicom.test_enhanced_ct import write_enhanced_ct
 from tests.dicom.tools import dciodvfy_errors, edit, tool
 from tests.factories import (
     CREATED,
