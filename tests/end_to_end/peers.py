@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vfnode.node import orthanc
@@ -54,6 +54,11 @@ class Orthanc(orthanc.Orthanc):
             self.process.kill()
         super().stop()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal, to stop it in mid-work and to let it go on."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
     @property
     def requests(self) -> Counter[str]:
         """SOP instance UID -> how often it was sent here and arrived whole."""
@@ -74,6 +79,7 @@ class Node:
     settings_path: Path
     control: Path | None = None  #: folder that tells the fake compute child what to do
     process: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(default_factory=dict)  #: above that of the test
 
     @property
     def log(self) -> str:
@@ -92,7 +98,11 @@ class Node:
             command = ["-m", module, str(self.settings_path), str(self.control)]
         with self.settings_path.with_suffix(".log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *command], stdout=log, stderr=log, cwd=HERE.parents[1]
+                [sys.executable, *command],
+                stdout=log,
+                stderr=log,
+                cwd=HERE.parents[1],
+                env={**os.environ, **self.environment},
             )
         wait_until(self._listens, "the node listens", START_S)
 

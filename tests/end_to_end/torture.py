@@ -2,12 +2,13 @@
 
 ``python -m tests.end_to_end.torture --kills 200``: a node with a fake compute child (the
 networks have no part in what is tried here) between pynetdicom's sender and a real Orthanc.
-For each kill a new study is sent and the node killed at a random instant of its way; then it
-is started again and the study sent once more, as a modality does. In the end every instance
-that was acknowledged must stand in the inbox, every study must have been analysed whole, and each
-of its two results must stand in Orthanc and have been sent there once: counted is every object
-that arrives at Orthanc, before it looks whether it has it. The seed is printed; the same seed
-kills at the same instants, as far as the machine is as fast.
+For each kill a new study is sent and a stage of its way is drawn; at a random instant after it
+has come so far the node is killed, and what it was doing then is counted. Then it is started
+again and the study sent once more, as a modality does. In the end every instance that was
+acknowledged must stand in the inbox, every study must have been analysed whole, and each of its
+two results must stand in Orthanc and have been sent there once: counted is every object that
+arrives at Orthanc, before it looks whether it has it. The seed is printed; the same seed draws
+the same stages and instants.
 """
 
 import argparse
@@ -28,12 +29,14 @@ from tests.end_to_end.holding_proxy import HoldingProxy
 from tests.end_to_end.peers import Node, Orthanc, wait_until, write_settings
 from tests.node.factories import FACTS, write_ct
 from vfnode.errors import DeliveryError
+from vfnode.node.catalogue import list_jobs
 from vfnode.node.job import FINAL, JobState
 from vfnode.node.orthanc import free_port
 from vfnode.node.storage_scu import ALREADY_STORED, send_files
 
 SLICES = 6
-LATEST_KILL_S = 3.0  #: after the first byte: the way of a study takes about so long
+STAGES = ("receive", "queued", "compute", "build", "deliver")
+LATEST_KILL_S = 0.5  #: after a stage was reached: a stage takes about so long
 SLICE_PAUSE_S = 0.08  #: of the sender, so that kills meet the receiving as well
 #: Of each answer of Orthanc: kills meet objects that it has stored and the node does not know of.
 ANSWER_DELAY_S = 0.1
@@ -80,15 +83,25 @@ class Campaign:
         images = write_ct(self.folder / "ct" / str(number), SLICES, facts)
         sender = threading.Thread(target=self._send, args=(images,))
         sender.start()
+        series = str(dcmread(images[0], stop_before_pixels=True).SeriesInstanceUID)
+        stage = STAGES.index(self.random.choice(STAGES))
+        wait_until(lambda: self._is_at(series) >= stage, STAGES[stage])
         time.sleep(self.random.uniform(0, LATEST_KILL_S))
         self.node.kill()
         sender.join()
-        series = str(dcmread(images[0], stop_before_pixels=True).SeriesInstanceUID)
-        jobs = [job for job in self.node.jobs() if job.series_instance_uid == series]
-        stages = ["done" if job.state in FINAL else job.stage for job in jobs]
-        self.stages[stages[-1] if stages else "receive"] += 1
+        self.stages[(*STAGES, "done")[self._is_at(series)]] += 1
         self.node.start()
         self._send(images)
+
+    def _is_at(self, series: str) -> int:
+        """How far a series has come: an index into the stages, and one beyond them."""
+        found = list_jobs(self.node.settings, series)
+        if not found:
+            return 0
+        if found[-1].state in FINAL:
+            return len(STAGES)
+        stage = found[-1].stage
+        return STAGES.index("queued" if stage == "assemble" else stage)
 
     def _send(self, images: list[Path]) -> None:
         headers = [dcmread(path, stop_before_pixels=True) for path in images]

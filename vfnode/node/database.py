@@ -31,7 +31,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from vfnode.errors import SettingsError
 
-BUSY_TIMEOUT_MS = 30_000  #: as long as DBOS waits for the same file
+BUSY_TIMEOUT_MS = 5_000  #: that SQLite waits for a lock before it says that there is one
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  #: before a database is asked again
 PATIENCE_S = 600.0  #: with a database that is locked, full or away; a backup takes so long
 

@@ -32,14 +32,14 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def wait_for_port(port: int, what: str) -> None:
-    """Wait until something listens on a loopback port.
+def wait_for_port(port: int, what: str, host: str = "127.0.0.1") -> None:
+    """Wait until something listens on a port.
 
     Raises:
         VfnodeError: nothing does in time.
     """
     deadline_s = time.monotonic() + START_S
-    while not answers(port):
+    while not answers(port, host):
         if time.monotonic() > deadline_s:
             raise VfnodeError(f"{what} does not listen on port {port} after {START_S:.0f} s")
         time.sleep(LOOK_S)
@@ -53,6 +53,8 @@ class Orthanc:
         ae_title: its AE title.
         more: further settings, as its documentation names them.
     """
+
+    host = "127.0.0.1"  #: where it is reached
 
     def __init__(self, folder: Path, ae_title: str = "ORTHANC", **more: object) -> None:
         self.folder = folder
@@ -92,7 +94,8 @@ class Orthanc:
             self.process = subprocess.Popen(
                 self._command(PROGRAM), stdout=log, stderr=log, start_new_session=True
             )
-        self._wait_until_it_listens()
+        for port in (self.http_port, self.dicom_port):
+            wait_for_port(port, "Orthanc", self.host)
 
     def stop(self) -> None:
         """End it; again has no effect."""
@@ -109,11 +112,7 @@ class Orthanc:
     @property
     def url(self) -> str:
         """Address of its REST API and web page."""
-        return f"http://127.0.0.1:{self.http_port}"
+        return f"http://{self.host}:{self.http_port}"
 
     def _command(self, program: str) -> list[str]:
         return [program, str(self.settings_path)]
-
-    def _wait_until_it_listens(self) -> None:
-        wait_for_port(self.http_port, "Orthanc")
-        wait_for_port(self.dicom_port, "Orthanc")
