@@ -258,7 +258,7 @@ def _quality(volume: CTVolume, findings: tuple[VertebraFinding, ...]) -> tuple[R
     """What limits the result, coded."""
     facts = {
         Reason.LEVEL_UNKNOWN: all(f.level is VertebralLevel("unknown") for f in findings),
-        Reason.THICK_SLICES: volume.spacing_mm[0] > THICK_SLICE_MM,
+        Reason.THICK_SLICES: max(volume.spacing_mm) > THICK_SLICE_MM,
         **{reason: True for reason in Reason if any(f.withheld is reason for f in findings)},
         Reason.NONE_GRADED: not any(f.is_graded for f in findings),
     }

@@ -17,6 +17,7 @@ from vfnode.errors import (
     ResultError,
     SettingsError,
 )
+from vfnode.node.archive_query import identifier
 from vfnode.node.object_forms import forms_of, written_form
 from vfnode.node.result_object import OnStored, ResultObject
 from vfnode.node.settings import Settings
@@ -81,6 +82,28 @@ class StowDestination:
             except _FormRefusedError as error:
                 refusals.append(str(error))
         raise DeliveryRefusedError("; ".join(refusals))
+
+    def held(self, objects: Sequence[ResultObject]) -> set[str]:
+        """What it has, by QIDO-RS (PS3.18 10.6).
+
+        Raises:
+            DeliveryDeferredError: it does not answer, or offers no search.
+        """
+        try:
+            return {each.sop_instance_uid for each in objects if self._finds(each)}
+        except requests.RequestException as error:
+            raise DeliveryDeferredError(
+                f"{self._url} cannot be searched ({type(error).__name__})"
+            ) from None
+
+    def _finds(self, each: ResultObject) -> bool:
+        wanted = identifier(each)
+        found = self._client.search_for_instances(
+            wanted.StudyInstanceUID,
+            wanted.SeriesInstanceUID,
+            search_filters={"SOPInstanceUID": each.sop_instance_uid},
+        )
+        return bool(found)
 
     def _store(self, each: ResultObject) -> int:
         try:

@@ -50,6 +50,10 @@ class Reason(Enum):
         "frame-assumed",
         "The slices name no common frame of reference; one is assumed",
     )
+    ONE_STACK_OF_SEVERAL = (
+        "one-stack-of-several",
+        "One of several stacks (phases) of the series was measured",
+    )
     THICK_SLICES = ("thick-slices", "Slices thicker than 3 mm: heights are less certain")
 
     def __init__(self, code: str, meaning: str) -> None:
