@@ -3,15 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
-DEBIAN := dcmtk orthanc orthanc-dicomweb dicom3tools libpixelmed-java openssl
+DEBIAN := dcmtk orthanc orthanc-dicomweb dicom3tools libpixelmed-java openssl chromium iproute2 gcc libc6-dev
+OHIF := 3.13.2
+OHIF_SHA256 := b189d3963bfc58e9394a9db8c7be75d07beb029ec211dbb126d47b62969dd3f1
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
-.PHONY: demo test bench accuracy evaluate torture hostile readme lint types unit setup debian clean
+.PHONY: demo test bench accuracy evaluate torture soak hostile readme viewer lint types unit setup debian clean
 
 demo: setup debian  ## a synthetic chest CT through the whole node, into a PACS
 	$(BIN)/vfnode demo
 
-test: setup debian lint types unit  ## everything CI runs
+test: setup debian viewer lint types unit  ## everything CI runs
 
 unit: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
@@ -33,6 +35,9 @@ KILLS ?= 200
 
 torture: setup debian  ## kill -9 at random instants; the seed is printed
 	$(BIN)/python -m tests.end_to_end.torture --kills $(KILLS)
+
+soak: setup debian  ## 300 studies from four senders at once, through the networks
+	$(BIN)/python -m tests.end_to_end.soak
 
 hostile: setup  ## hostile input, 10,000 cases each and 5,000 connections
 	VFNODE_HOSTILE=20 OMP_NUM_THREADS=1 $(BIN)/pytest tests/node/test_hostile.py
@@ -62,5 +67,18 @@ ifneq ($(ROOT),)
 	@dpkg -s $(DEBIAN) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); } >/dev/null
 endif
 
+# A real viewer, prebuilt, from the npm registry; without npm its tests skip.
+viewer:
+ifneq ($(shell command -v npm),)
+viewer: .ohif/$(OHIF)
+endif
+
+.ohif/$(OHIF):
+	rm -rf .ohif && mkdir .ohif && cd .ohif && npm pack --silent @ohif/app@$(OHIF) >/dev/null
+	echo "$(OHIF_SHA256)  .ohif/ohif-app-$(OHIF).tgz" | sha256sum --check --quiet
+	tar xzf .ohif/ohif-app-$(OHIF).tgz -C .ohif --strip-components=2 --exclude='*.map' \
+	  --exclude=package/dist/ort --exclude=package/dist/dicom-microscopy-viewer package/dist
+	rm .ohif/*.tgz && touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) .ohif build *.egg-info

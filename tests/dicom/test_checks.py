@@ -76,6 +76,12 @@ def line(report: Dataset) -> Dataset:
     return next(x for x in height(report).ContentSequence if x.ValueType == "SCOORD3D")
 
 
+def place(report: Dataset) -> Dataset:
+    """Where on the picture the bodies were counted."""
+    counted = children(groups(report)[0], "VF-N-GRADED")[0]
+    return next(x for x in counted.ContentSequence if x.ValueType == "SCOORD")
+
+
 def set_in(dataset: Dataset, **values: object) -> None:
     """Set attributes."""
     for keyword, value in values.items():
@@ -156,6 +162,15 @@ MUTANTS: list[tuple[str, str, Callable[[Dataset], object]]] = [
     ("conclusion", SR, lambda d: drop(groups(d)[0], "VF-G-MIN")),
     ("evidence", SR, lambda d: listed(d).pop()),
     ("evidence", SR, lambda d: set_in(listed(d)[0], ReferencedSOPInstanceUID="1.2.3")),
+    (
+        "evidence",
+        SR,
+        lambda d: d.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence.pop(),
+    ),
+    ("places on pictures", SR, lambda d: place(d).GraphicData.__setitem__(0, 5000.0)),
+    ("levels", SR, lambda d: drop(groups(d)[1], "VF-LEVEL-CERT")),
+    ("levels", SR, lambda d: set_in(answer(d, 1, "VF-LEVEL-CERT"), CodeValue="64957009")),
+    ("levels", SR, lambda d: set_in(answer(d, 1, "VF-LEVEL-CERT"), CodeValue="VF-LEVEL-UNNAMED")),
     ("pixels", SC, lambda d: set_in(d, Rows=d.Rows - 1)),
     ("pixels", SC, lambda d: set_in(d, PixelData=d.PixelData[:-2])),
     ("calibration", SC, lambda d: set_in(d, PixelSpacing=["0.3", "0.4"])),
@@ -206,15 +221,16 @@ def test_every_rule_says_what_must_hold():
 
 def test_an_object_that_fails_is_not_written(ct, tmp_path, monkeypatch):
     """Nothing is left behind, and the error names object, rule and finding."""
-    build = OUTPUTS[0].build
+    report_line = next(output for output in OUTPUTS if output.name == "report")
 
     def spoil(*args: object) -> Dataset:
-        report: Dataset = build(*args)  # type: ignore[arg-type]
+        report: Dataset = report_line.build(*args)  # type: ignore[arg-type]
         drop(groups(report)[1], "112040")
         return report
 
-    spoilt = dataclasses.replace(OUTPUTS[0], build=spoil)
-    monkeypatch.setattr("vfnode.dicom.outputs.OUTPUTS", (spoilt, *OUTPUTS[1:]))
+    spoilt = dataclasses.replace(report_line, build=spoil)
+    table = [spoilt if output is report_line else output for output in OUTPUTS]
+    monkeypatch.setattr("vfnode.dicom.outputs.OUTPUTS", tuple(table))
 
     with pytest.raises(ResultError, match=r"report\.sr\.dcm: tracking: a group has no"):
         build_and_write(ANSWERS["positive"], read_ct_series(ct)[0], tmp_path / "out")

@@ -33,6 +33,34 @@ def test_floating_point_and_what_is_no_number_become_hu(tmp_path):
     assert sorted(read_nifti(path).hu.ravel().tolist()) == [-1024, -1024, 41, 32767]
 
 
+def test_a_tilted_gantry_stays_tilted(tmp_path):
+    """Slices that move sideways are a sheared affine: neither refused nor straightened."""
+    data = np.zeros((6, 7, 8), np.int16)
+    data[1, 2, 3] = 700
+    affine = np.array([[0.7, 0, 0, 0], [0, 0.7, 1.0, 0], [0, 0, 4.0, 0], [0, 0, 0, 1.0]])
+    path = tmp_path / "ct.nii"
+    nibabel.save(nibabel.Nifti1Image(data, affine), path)
+
+    volume = read_nifti(path)
+
+    where = np.argwhere(volume.hu == 700)[0]
+    np.testing.assert_allclose(
+        volume.to_patient(where.astype(float)), [-0.7, -(1.4 + 3.0), 12.0], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_half_a_file_is_no_volume(tmp_path, suffix):
+    """Other readers fill what is missing with zeros: half a spine of water."""
+    path = tmp_path / f"half{suffix}"
+    data = np.random.default_rng(1).integers(-1000, 1000, (20, 20, 20)).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(data, np.eye(4)), path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    with pytest.raises(UnreadableInputError, match="half"):
+        read_nifti(path)
+
+
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4, 2)])
 def test_what_is_not_one_volume_is_named(tmp_path, shape):
     """A map or a time series is no CT volume."""

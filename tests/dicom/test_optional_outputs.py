@@ -163,7 +163,7 @@ def test_the_hl7_lines_say_what_the_report_says(answers):
     severe = [line.split("|") for line in lines if "|T10" in line]
 
     assert [line[5].split("^")[0] for line in severe] == [
-        *("20.000", "10.000", "21.000", "0.4762", "GENANT-3")
+        *("VF-LEVEL-CERTAIN", "20.000", "10.000", "21.000", "0.4762", "GENANT-3")
     ]
     assert all(line[11] == "P" for line in severe)
 

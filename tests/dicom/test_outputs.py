@@ -19,7 +19,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
 )
 
-from tests.dicom.test_ct_series import write_enhanced_ct
+from tests.dicom.test_enhanced_ct import frames_of, write_enhanced_ct
 from tests.dicom.tools import dciodvfy_errors, edit, tool
 from tests.factories import (
     CREATED,
@@ -458,7 +458,8 @@ def test_results_of_real_ct_are_valid(name, tmp_path):
 
 def test_results_of_an_enhanced_ct_name_the_frame(tmp_path):
     """One instance is evidence once; each vertebra points to its frame of it."""
-    write_enhanced_ct(make_volume((60, 32, 24)), tmp_path / "enhanced.dcm")
+    frames = frames_of(tmp_path / "frames", make_volume((60, 32, 24)))
+    write_enhanced_ct(frames, tmp_path / "enhanced.dcm")
     enhanced = read_ct_series([tmp_path / "enhanced.dcm"])[0]
 
     build_and_write(ANALYSES["positive"], enhanced, tmp_path / "out", created=CREATED)

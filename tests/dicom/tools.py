@@ -10,6 +10,9 @@ from typing import Any
 import pydicom
 import pytest
 
+from vfnode.dicom.ct_series import read_ct_series
+from vfnode.errors import NotEvaluableError
+
 
 def edit(path: Path, **changes: Any) -> None:
     """Set attributes of a file; None takes one away."""
@@ -23,6 +26,13 @@ def edit(path: Path, **changes: Any) -> None:
         else:
             setattr(dataset, keyword, value)
     dataset.save_as(path)
+
+
+def refusal(folder: Path) -> NotEvaluableError:
+    """The coded refusal of what stands in a folder."""
+    with pytest.raises(NotEvaluableError) as caught:
+        read_ct_series([folder])
+    return caught.value
 
 
 def tool(name: str) -> str:

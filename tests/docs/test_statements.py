@@ -15,7 +15,6 @@ from pydicom.uid import (
 from pynetdicom import AE
 
 from tests.docs.tables import STATEMENTS, TABLES, sent_classes, with_tables
-from tests.end_to_end.peers import free_port
 from tests.factories import CREATED, make_analysis, make_series
 from tests.node.factories import node_settings
 from vfnode.dicom.outputs import OUTPUTS, build_and_write
@@ -24,6 +23,7 @@ from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
 from vfnode.node.completeness import Completeness
 from vfnode.node.inbox import Inbox
 from vfnode.node.object_forms import forms_of
+from vfnode.node.orthanc import free_port
 from vfnode.node.result_object import result_objects
 from vfnode.node.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES, StorageSCP
 

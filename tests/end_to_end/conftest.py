@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.peers import ORTHANC, Node, Orthanc, free_port, write_settings
+from tests.end_to_end.peers import Node, Orthanc, write_settings
 from tests.node.factories import write_ct
+from vfnode.node.orthanc import PROGRAM, free_port
 
 needs_peers = pytest.mark.skipif(
-    not (Path(ORTHANC).exists() and shutil.which("dcmsend")),
+    not (PROGRAM and shutil.which("dcmsend")),
     reason="Orthanc and DCMTK are not installed (apt-get install orthanc dcmtk)",
 )
 

@@ -1,33 +1,34 @@
 """The real programs around a node in tests: Orthanc, DCMTK's senders, the node itself."""
 
-import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from vfnode.node import orthanc
 from vfnode.node.catalogue import list_jobs
 from vfnode.node.job import Job
+from vfnode.node.orthanc import answers
 from vfnode.node.settings import Settings, load_settings
 
-ORTHANC = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
 HERE = Path(__file__).parent
 FAKE_COMPUTE = HERE.parent / "node" / "fake_compute.py"
 START_S, WAIT_S = 40.0, 60.0
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+#: Notes every object that arrives whole, before Orthanc looks whether it has it already.
+COUNT_REQUESTS = """
+function ReceivedInstanceFilter(dicom, origin)
+  local notes = io.open("{notes}", "a")
+  notes:write(dicom.SOPInstanceUID .. "\\n")
+  notes:close()
+  return true
+end
+"""
 
 
 def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = WAIT_S) -> None:
@@ -38,52 +39,30 @@ def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = WAIT_S) 
         time.sleep(0.05)
 
 
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Orthanc:
-    """A PACS of its own: folder, DICOM port and HTTP port."""
+class Orthanc(orthanc.Orthanc):
+    """The product's Orthanc, which here counts what is sent to it, repeats included."""
 
     def __init__(self, folder: Path, **more: object) -> None:
-        self.folder = folder
-        self.dicom_port, self.http_port = free_port(), free_port()
-        folder.mkdir(parents=True)
-        (folder / "orthanc.json").write_text(
-            json.dumps(
-                {
-                    "Name": "test",
-                    "StorageDirectory": str(folder / "storage"),
-                    "IndexDirectory": str(folder / "storage"),
-                    "HttpPort": self.http_port,
-                    "DicomPort": self.dicom_port,
-                    "DicomAet": "ORTHANC",
-                    "DicomCheckCalledAet": True,
-                    "RemoteAccessAllowed": False,
-                    "Plugins": [],
-                    **more,
-                }
-            )
-        )
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [ORTHANC, str(self.folder / "orthanc.json")], stdout=log, stderr=log
-            )
-        wait_until(lambda: answers(self.http_port) and answers(self.dicom_port), "Orthanc", START_S)
+        self._notes = folder / "requests"
+        script = folder / "count.lua"
+        super().__init__(folder, "ORTHANC", LuaScripts=[str(script)], **more)
+        script.write_text(COUNT_REQUESTS.format(notes=self._notes))
 
     def stop(self) -> None:
+        """As a power cut would: a clean stop takes seconds, and a PACS may go down in any way."""
         if self.process is not None:
-            self.process.kill()  # a clean stop takes seconds, and a PACS may go down in any way
-            self.process.wait(START_S)
-            self.process = None
+            self.process.kill()
+        super().stop()
 
-    def get(self, path: str):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}") as answer:
-            return json.load(answer)
+    def signal(self, number: int) -> None:
+        """Send it a signal, to stop it in mid-work and to let it go on."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    @property
+    def requests(self) -> Counter[str]:
+        """SOP instance UID -> how often it was sent here and arrived whole."""
+        return Counter(self._notes.read_text().split() if self._notes.exists() else ())
 
     def instances(self) -> list[dict[str, str]]:
         """Main tags of every instance that it holds."""
@@ -100,6 +79,7 @@ class Node:
     settings_path: Path
     control: Path | None = None  #: folder that tells the fake compute child what to do
     process: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(default_factory=dict)  #: above that of the test
 
     @property
     def log(self) -> str:
@@ -118,7 +98,11 @@ class Node:
             command = ["-m", module, str(self.settings_path), str(self.control)]
         with self.settings_path.with_suffix(".log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *command], stdout=log, stderr=log, cwd=HERE.parents[1]
+                [sys.executable, *command],
+                stdout=log,
+                stderr=log,
+                cwd=HERE.parents[1],
+                env={**os.environ, **self.environment},
             )
         wait_until(self._listens, "the node listens", START_S)
 

@@ -2,11 +2,13 @@
 
 ``python -m tests.end_to_end.torture --kills 200``: a node with a fake compute child (the
 networks have no part in what is tried here) between pynetdicom's sender and a real Orthanc.
-For each kill a new study is sent and the node killed at a random instant of its way; then it
-is started again and the study sent once more, as a modality does. In the end every instance
-that was acknowledged must stand in the inbox, and every study must have each of its two
-results in Orthanc once. The seed is printed; the same seed kills at the same instants, as far
-as the machine is as fast.
+For each kill a new study is sent and a stage of its way is drawn; at a random instant after it
+has come so far the node is killed, and what it was doing then is counted. Then it is started
+again and the study sent once more, as a modality does. In the end every instance that was
+acknowledged must stand in the inbox, every study must have been analysed whole, and each of its
+two results must stand in Orthanc and have been sent there once: counted is every object that
+arrives at Orthanc, before it looks whether it has it. The seed is printed; the same seed draws
+the same stages and instants.
 """
 
 import argparse
@@ -19,19 +21,27 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pydicom import dcmread
 
-from tests.end_to_end.peers import Node, Orthanc, free_port, wait_until, write_settings
+from tests.end_to_end.holding_proxy import HoldingProxy
+from tests.end_to_end.peers import Node, Orthanc, wait_until, write_settings
 from tests.node.factories import FACTS, write_ct
 from vfnode.errors import DeliveryError
+from vfnode.node.catalogue import list_jobs
 from vfnode.node.job import FINAL, JobState
-from vfnode.node.storage_scu import send_files
+from vfnode.node.orthanc import free_port
+from vfnode.node.storage_scu import ALREADY_STORED, send_files
 
 SLICES = 6
-LATEST_KILL_S = 3.0  #: after the first byte: the way of a study takes about so long
+STAGES = ("receive", "queued", "compute", "build", "deliver")
+LATEST_KILL_S = 0.5  #: after a stage was reached: a stage takes about so long
+SLICE_PAUSE_S = 0.08  #: of the sender, so that kills meet the receiving as well
+#: Of each answer of Orthanc: kills meet objects that it has stored and the node does not know of.
+ANSWER_DELAY_S = 0.1
 END_S = 600.0
-RESULTS_PER_STUDY = 2
+RESULTS_PER_JOB = 2
 
 
 @dataclass
@@ -46,14 +56,15 @@ class Campaign:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.orthanc = Orthanc(self.folder / "orthanc")
-        settings = write_settings(self.folder / "node", free_port(), self.orthanc.dicom_port)
+        proxy = HoldingProxy(self.orthanc.dicom_port, ANSWER_DELAY_S)
+        settings = write_settings(self.folder / "node", free_port(), proxy.port)
         settings.write_text(settings.read_text().replace("quiet_s = 1.0", "quiet_s = 0.4"))
         control = self.folder / "control"
         control.mkdir()
         (control / "slow").touch()  # so that kills meet the steps and not only the pauses
         self.node = Node(settings, control)
 
-    def run(self, kills: int) -> dict[str, object]:
+    def run(self, kills: int) -> dict[str, Any]:
         """The whole campaign; what came of it."""
         began_s = time.monotonic()
         self.orthanc.start()
@@ -72,14 +83,25 @@ class Campaign:
         images = write_ct(self.folder / "ct" / str(number), SLICES, facts)
         sender = threading.Thread(target=self._send, args=(images,))
         sender.start()
+        series = str(dcmread(images[0], stop_before_pixels=True).SeriesInstanceUID)
+        stage = STAGES.index(self.random.choice(STAGES))
+        wait_until(lambda: self._is_at(series) >= stage, STAGES[stage])
         time.sleep(self.random.uniform(0, LATEST_KILL_S))
         self.node.kill()
         sender.join()
-        series = str(dcmread(images[0], stop_before_pixels=True).SeriesInstanceUID)
-        stages = [job.stage for job in self.node.jobs() if job.series_instance_uid == series]
-        self.stages[stages[-1] if stages else "receive"] += 1
+        self.stages[(*STAGES, "done")[self._is_at(series)]] += 1
         self.node.start()
         self._send(images)
+
+    def _is_at(self, series: str) -> int:
+        """How far a series has come: an index into the stages, and one beyond them."""
+        found = list_jobs(self.node.settings, series)
+        if not found:
+            return 0
+        if found[-1].state in FINAL:
+            return len(STAGES)
+        stage = found[-1].stage
+        return STAGES.index("queued" if stage == "assemble" else stage)
 
     def _send(self, images: list[Path]) -> None:
         headers = [dcmread(path, stop_before_pixels=True) for path in images]
@@ -87,6 +109,7 @@ class Campaign:
 
         def note(sent: int, _total: int) -> None:
             stored.append(str(headers[sent - 1].SOPInstanceUID))
+            time.sleep(SLICE_PAUSE_S)
 
         try:
             send_files(images, "127.0.0.1", self.node.settings.node.port, "VFNODE", "TEST", note)
@@ -94,19 +117,17 @@ class Campaign:
             return  # the node was killed meanwhile: what was noted was acknowledged
 
     def _is_done(self) -> bool:
-        states = {
-            (job.study_instance_uid, job.state)
-            for job in self.node.jobs()
-            if job.state in FINAL and job.instances == SLICES
-        }
-        return {study for study, _ in states} >= set(self.acknowledged)
+        jobs = self.node.jobs()
+        whole = {job.study_instance_uid for job in jobs if job.instances == SLICES}
+        return whole >= set(self.acknowledged) and all(job.state in FINAL for job in jobs)
 
-    def _found(self, kills: int, took_s: float) -> dict[str, object]:
+    def _found(self, kills: int, took_s: float) -> dict[str, Any]:
         inbox = self.node.settings.node.spool / "inbox"
         held = {path.stem for path in inbox.glob("*/*/*.dcm")}
         acknowledged = {uid for uids in self.acknowledged.values() for uid in uids}
-        results = Counter(each["StudyInstanceUID"] for each in self.orthanc.instances())
-        failed = [job.job_id for job in self.node.jobs() if job.state is JobState.FAILED]
+        jobs = self.node.jobs()
+        whole = Counter(job.study_instance_uid for job in jobs if job.instances == SLICES)
+        arrived = self.orthanc.requests
         return {
             "seed": self.seed,
             "kills": kills,
@@ -115,17 +136,31 @@ class Campaign:
             "acknowledged": len(acknowledged),
             "acknowledged_and_lost": len(acknowledged - held),
             "studies": len(self.acknowledged),
-            "studies_without_each_result_once": sum(
-                results[study] != RESULTS_PER_STUDY for study in self.acknowledged
+            "studies_not_analysed_whole_once": sum(
+                whole[study] != 1 for study in self.acknowledged
             ),
-            "failed_jobs": len(failed),
+            "analyses_of_a_part_before": sum(job.instances < SLICES for job in jobs),
+            "failed_jobs": sum(job.state is not JobState.DELIVERED for job in jobs),
+            "results_expected": RESULTS_PER_JOB * len(jobs),
+            "results_in_orthanc": len(self.orthanc.get("/instances")),
+            "results_sent": sum(arrived.values()),
+            "results_sent_twice": sum(times > 1 for times in arrived.values()),
+            "receipts_by_query": sum(
+                receipt.status == ALREADY_STORED for job in jobs for receipt in job.receipts
+            ),
         }
 
 
-def is_good(found: dict[str, object]) -> bool:
+def is_good(found: dict[str, Any]) -> bool:
     """Whether nothing was lost, doubled or given up."""
-    wrong = ("acknowledged_and_lost", "studies_without_each_result_once", "failed_jobs")
-    return all(found[name] == 0 for name in wrong)
+    wrong = (
+        "acknowledged_and_lost",
+        "studies_not_analysed_whole_once",
+        "failed_jobs",
+        "results_sent_twice",
+    )
+    in_orthanc = found["results_in_orthanc"] == found["results_expected"]
+    return in_orthanc and all(found[name] == 0 for name in wrong)
 
 
 def main() -> int:

@@ -106,6 +106,34 @@ def test_a_ct_without_a_spine_is_not_evaluable(pipeline):
     assert report.grade is None
 
 
+def with_metal(chest, points_mm: np.ndarray) -> CTVolume:
+    """The CT with rods of 8 mm through points (n, 3), LPS mm, at 3000 HU."""
+    hu = chest.volume.hu.copy()
+    radius_mm = 4.0
+    reach = np.ceil(radius_mm / chest.volume.spacing_mm).astype(int)
+    ball = np.indices(2 * reach + 1).reshape(3, -1).T - reach
+    ball = ball[np.linalg.norm(ball * chest.volume.spacing_mm, axis=1) <= radius_mm]
+    for voxel in np.rint(chest.volume.to_voxel(points_mm)).astype(int):
+        at = voxel + ball
+        at = at[np.all((at >= 0) & (at < hu.shape), axis=1)]
+        hu[tuple(at.T)] = 3000
+    return CTVolume(hu, chest.volume.affine)
+
+
+def test_a_body_with_a_screw_is_measured_and_not_graded(pipeline, chest, analysis):
+    """It says why, and so does the study; the others keep their grade."""
+    held = next(f for f in analysis.report.vertebrae if f.grade is GenantGrade.NORMAL)
+    across = np.linspace(-12.0, 12.0, 25)[:, None] * np.array([0.0, 1.0, 0.0])
+
+    report = pipeline.analyze(with_metal(chest, held.centre_patient_mm + across)).report
+
+    metal = [f for f in report.vertebrae if f.withheld is Reason.METAL]
+    assert len(metal) == 1
+    assert np.linalg.norm(metal[0].centre_patient_mm - held.centre_patient_mm) < 8.0
+    assert Reason.METAL in report.quality
+    assert len(report.evaluated) == len(analysis.report.evaluated) - 1
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_curve_goes_through_what_was_measured(count):
     """Few bodies or many, near the localiser's curve or off it."""

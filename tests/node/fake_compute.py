@@ -43,11 +43,11 @@ def main(control: Path) -> None:
 
 
 def answer(request: dict[str, Any], control: Path) -> dict[str, Any]:
+    if (control / "slow").exists():
+        time.sleep(0.3)
     if request["command"] == "build":
         build(request, "severe" if (control / "fracture").exists() else "normal")
         return {"result": {}}
-    if (control / "slow").exists():
-        time.sleep(0.3)
     poison = control / "poison"
     if poison.exists() and poison.read_text() in request["instances"][0]:
         os._exit(3)
@@ -71,18 +71,20 @@ def build(request: dict[str, Any], grade: str = "normal") -> None:
     source = dcmread(request["instances"][0], stop_before_pixels=True)
     folder = Path(request["results"])
     folder.mkdir(parents=True, exist_ok=True)
+    content = "/".join(sorted(Path(path).stem for path in request["instances"]))
     for name, sop_class in OBJECTS.items():
-        save_object(folder / name, sop_class, source)
+        save_object(folder / name, sop_class, source, content)
     result = {"patient": {"grade": grade}, "replaces": request.get("replaces")}
     (folder / "result.json").write_text(json.dumps(result))
 
 
-def save_object(path: Path, sop_class: str, source: Dataset) -> None:
+def save_object(path: Path, sop_class: str, source: Dataset, content: str) -> None:
+    """An object with the UIDs that every run on the same instances gives it."""
     result = Dataset()
     result.file_meta = FileMetaDataset()
     result.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     result.SOPClassUID = sop_class
-    result.SOPInstanceUID = derive_uid(str(source.SeriesInstanceUID), path.name)
+    result.SOPInstanceUID = derive_uid(content, path.name)
     result.StudyInstanceUID = source.StudyInstanceUID
     result.SeriesInstanceUID = derive_uid(str(source.SeriesInstanceUID), "series", path.name)
     result.PatientID = source.PatientID

@@ -10,12 +10,13 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification
 
-from tests.end_to_end.peers import free_port, wait_until
+from tests.end_to_end.peers import wait_until
 from tests.node.factories import node_settings, write_ct
 from vfnode.errors import DeliveryDeferredError
 from vfnode.node.admission import Admission, Refusal
 from vfnode.node.completeness import Completeness
 from vfnode.node.inbox import Inbox
+from vfnode.node.orthanc import free_port
 from vfnode.node.settings import Settings
 from vfnode.node.settings_network import ReceivingSection
 from vfnode.node.storage_scp import StorageSCP

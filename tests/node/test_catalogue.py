@@ -1,13 +1,17 @@
 """Jobs as seen from outside the node."""
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.node.factories import node_settings
+from tests.node.factories import data_set, node_settings, received
+from vfnode.cli import app
 from vfnode.errors import VfnodeError
-from vfnode.node.catalogue import list_jobs, retry, wait_for
+from vfnode.node.catalogue import conflicts, list_jobs, retry, wait_for
+from vfnode.node.inbox import Inbox
 from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import JobState
 from vfnode.node.ledger import Ledger
+from vfnode.node.spool import inbox_folder
 
 KEY = SeriesKey("1.2", "1.2.3")
 
@@ -47,6 +51,25 @@ def test_waiting_has_an_end(settings):
     """The series is named that did not come."""
     with pytest.raises(VfnodeError, match=r"1\.2\.3 has no result after 0 s"):
         wait_for(settings, KEY.series_instance_uid, 0.3)
+
+
+def test_images_that_came_again_with_other_content_are_shown(settings, tmp_path, monkeypatch):
+    """The first are kept, and `vfnode jobs` says that there was a second version."""
+    inbox = Inbox(inbox_folder(settings), 0)
+    first, second = data_set(study="1.2", series="1.2.3"), data_set(study="1.2", series="1.2.3")
+    second.Rows = 2
+    for item in (first, second):
+        inbox.put(received(item))
+    ledger = Ledger.open(settings.database_url)
+    ledger.register("job", KEY, 1)
+    ledger.close()
+    monkeypatch.setenv("COLUMNS", "300")
+    environment = {"VFNODE_NODE__SPOOL": str(settings.node.spool)}
+
+    told = CliRunner().invoke(app, ["jobs"], env=environment).stdout
+
+    assert conflicts(settings, list_jobs(settings)[0]) == 1
+    assert "1 images came again with other content; the first were kept" in told
 
 
 def test_only_a_job_that_there_is_can_be_retried(settings):

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +9,7 @@ from pydicom import Dataset
 from pynetdicom import AE, build_role, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
-from tests.end_to_end.peers import ORTHANC, Orthanc, free_port, wait_until
+from tests.end_to_end.peers import Orthanc, wait_until
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError
@@ -20,12 +19,13 @@ from vfnode.node.completeness import Completeness
 from vfnode.node.destination_cstore import CStoreDestination, peer_of
 from vfnode.node.inbox import Inbox
 from vfnode.node.ledger import Ledger
+from vfnode.node.orthanc import PROGRAM, free_port
 from vfnode.node.result_object import result_objects
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.storage_scp import StorageSCP
 
 needs_orthanc = pytest.mark.skipif(
-    not Path(ORTHANC).exists(), reason="Orthanc is not installed (apt-get install orthanc)"
+    PROGRAM is None, reason="Orthanc is not installed (apt-get install orthanc)"
 )
 
 

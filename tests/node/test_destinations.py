@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import SecondaryCaptureImageStorage
+from pynetdicom.sop_class import (
+    SecondaryCaptureImageStorage,
+    StudyRootQueryRetrieveInformationModelFind,
+)
 
-from tests.end_to_end.peers import ORTHANC, Orthanc
+from tests.end_to_end.peers import Orthanc
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError, SettingsError
 from vfnode.node.destinations import DESTINATION_KINDS, make_destinations
+from vfnode.node.orthanc import PROGRAM
 from vfnode.node.result_object import result_objects
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
@@ -32,8 +36,8 @@ def objects(tmp_path):
     return result_objects(tmp_path / "results")
 
 
-def section(port, kind="dicom"):
-    return DestinationSection(name="pacs", kind=kind, ae_title="PACS", port=port, timeout_s=5)
+def section(port, kind="dicom", ae_title="PACS"):
+    return DestinationSection(name="pacs", kind=kind, ae_title=ae_title, port=port, timeout_s=5)
 
 
 def make(kind, port):
@@ -44,15 +48,7 @@ def make(kind, port):
 def receiver(request, tmp_path):
     """A receiver of the kind: its section, what it holds, and how it goes away."""
     kind = request.param
-    if kind == "dicom":
-        peer = StoragePeer(tmp_path / "pacs")
-        yield (
-            section(peer.port),
-            lambda: [dcmread(p).SOPInstanceUID for p in peer.stored],
-            peer.stop,
-        )
-        peer.stop()
-    elif kind == "folder":
+    if kind == "folder":
         folder = tmp_path / "share"
         folder.mkdir()
         yield (
@@ -61,14 +57,13 @@ def receiver(request, tmp_path):
             lambda: folder.rename(tmp_path / "not mounted"),
         )
     else:
-        if not (Path(ORTHANC).exists() and DICOMWEB.exists()):
+        if not (PROGRAM and DICOMWEB.exists()):
             pytest.skip("apt-get install orthanc orthanc-dicomweb")
         pacs = Orthanc(tmp_path / "orthanc", Plugins=[str(DICOMWEB)])
         pacs.start()
+        web = DestinationSection(name="web", kind="stow", url=f"{pacs.url}/dicom-web")
         yield (
-            DestinationSection(
-                name="web", kind=kind, url=f"http://127.0.0.1:{pacs.http_port}/dicom-web"
-            ),
+            web if kind == "stow" else section(pacs.dicom_port, ae_title="ORTHANC"),
             lambda: [each["SOPInstanceUID"] for each in pacs.instances()],
             pacs.stop,
         )
@@ -90,6 +85,16 @@ def test_every_kind_delivers_all_objects_and_tells_of_each(receiver, objects):
     assert [each for each, _ in stored] == objects * 2
     assert {status for _, status in stored} <= STORED
     assert sorted(held()) == sorted(each.sop_instance_uid for each in objects)
+
+
+@each_kind
+def test_every_kind_is_asked_what_it_has(receiver, objects):
+    """Before an object goes a second time: only what has arrived is named."""
+    made, _held, _go_away = receiver
+    destination = DESTINATION_KINDS[made.kind](made, Settings())
+    destination.send(objects[:1], lambda _each, _status: None)
+
+    assert destination.held(objects) == {objects[0].sop_instance_uid}
 
 
 @each_kind
@@ -184,6 +189,34 @@ def test_a_pacs_that_takes_implicit_vr_only_gets_implicit_vr(objects):
     assert got == [each.sop_instance_uid for each in objects]
 
 
+def test_a_pacs_that_offers_no_query_says_so(objects, tmp_path):
+    """The sender then sends again: the same UID leaves one object there."""
+    peer = StoragePeer(tmp_path / "pacs")
+    try:
+        with pytest.raises(DeliveryRefusedError, match=r"accepts none of .*FIND"):
+            make("dicom", peer.port).held(objects)
+    finally:
+        peer.stop()
+
+
+def test_an_archive_that_cannot_search_now_says_so(objects):
+    """Its answer is no proof that it lacks the object."""
+    entity = AE("PACS")
+    entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
+
+    def busy(_event):
+        yield 0xA700, None
+
+    server = entity.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, busy)]
+    )
+    try:
+        with pytest.raises(DeliveryDeferredError, match="cannot search now"):
+            make("dicom", server.server_address[1]).held(objects)
+    finally:
+        server.shutdown()
+
+
 def test_an_unknown_kind_is_a_wrong_setting(tmp_path):
     """With the kinds that there are."""
     settings = node_settings(tmp_path, 11112, section(104, kind="carrier-pigeon"))
@@ -237,10 +270,10 @@ def web_section(web, **more):
         (503, {}, DeliveryDeferredError),
         (429, {}, DeliveryDeferredError),
         (401, {}, DeliveryRefusedError),
-        (409, {}, DeliveryRefusedError),
+        (400, {}, DeliveryRefusedError),
         (202, {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0xA700]}}]}},
          DeliveryDeferredError),
-        (202, {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0xA900]}}]}},
+        (202, {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0x0124]}}]}},
          DeliveryRefusedError),
         (200, {}, DeliveryDeferredError),
     ],

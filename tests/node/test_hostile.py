@@ -29,11 +29,12 @@ from pydicom.uid import (
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
-from tests.end_to_end.peers import free_port, wait_until
+from tests.end_to_end.peers import wait_until
 from tests.node.factories import data_set, node_settings, received
 from vfnode.node.completeness import Completeness
 from vfnode.node.inbox import Inbox
 from vfnode.node.instance_header import ReceivedInstance
+from vfnode.node.orthanc import free_port
 from vfnode.node.series_facts import read_facts
 from vfnode.node.storage_scp import CANNOT_UNDERSTAND, SUCCESS, StorageSCP, handle_store
 

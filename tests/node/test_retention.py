@@ -16,9 +16,9 @@ from vfnode.node.inbox import Inbox
 from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import JobState
 from vfnode.node.ledger import Ledger
+from vfnode.node.parts import Parts
 from vfnode.node.retention import make_room, purge
 from vfnode.node.spool import job_folder, write_json
-from vfnode.node.steps import Parts
 
 KEY = SeriesKey("1.2.3", "1.2.3.9")
 

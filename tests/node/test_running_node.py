@@ -7,13 +7,14 @@ from contextlib import contextmanager
 import pytest
 from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 
-from tests.end_to_end.peers import free_port, wait_until
+from tests.end_to_end.peers import wait_until
 from tests.node.factories import fake_child, node_settings, series_uid, write_ct
 from vfnode.errors import SettingsError, VfnodeError
 from vfnode.node.app import running
 from vfnode.node.catalogue import list_jobs, retry, wait_for
 from vfnode.node.compute_client import compute_program
 from vfnode.node.job import JobState
+from vfnode.node.orthanc import free_port
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.spool import job_folder
 from vfnode.node.storage_scu import send_files
@@ -127,86 +128,11 @@ def test_an_unsuitable_series_is_rejected_with_its_code(tmp_path, control, image
     with node(settings, control):
         send(settings, images)
         job = finished(settings, images)
-        with pytest.raises(VfnodeError, match="only FAILED is retried"):
+        with pytest.raises(VfnodeError, match="is REJECTED; what has FAILED or waits"):
             retry(settings, job.job_id)
 
     assert (job.state, job.reason_code) == (JobState.REJECTED, "too-few-slices")
     assert peer.requests == []
-
-
-def test_a_refusing_destination_fails_the_job_but_not_the_other_delivery(
-    tmp_path, control, images, peer
-):
-    """The good PACS has its objects; a retry sends only to the one that had none."""
-    status = {"now": 0xC000}
-    bad = StoragePeer(tmp_path / "bad", answer=lambda _uid: status["now"])
-    settings = node_settings(
-        tmp_path, free_port(), destination(peer.port, "good"), destination(bad.port, "bad")
-    )
-
-    with node(settings, control):
-        send(settings, images)
-        failed = finished(settings, images)
-        status["now"] = 0x0000
-        retry(settings, failed.job_id)
-        wait_until(lambda: list_jobs(settings)[0].state is JobState.DELIVERED, "delivered")
-    bad.stop()
-
-    assert failed.state is JobState.FAILED
-    assert failed.reason.startswith("bad: ")
-    assert "0xC000" in failed.reason
-    assert len(peer.requests) == 2
-    assert len(bad.stored) == 2
-    assert list_jobs(settings)[0].reason == ""
-
-
-def test_a_destination_that_never_answers_fails_after_its_attempts(tmp_path, control, images):
-    """The number of attempts is a setting."""
-    settings = node_settings(tmp_path, free_port(), destination(free_port(), attempts=2))
-
-    with node(settings, control):
-        send(settings, images)
-        job = finished(settings, images)
-
-    assert job.state is JobState.FAILED
-    assert job.deliveries[0].attempts == 2
-
-
-@pytest.mark.parametrize(("fracture", "sent"), [(True, 2), (False, 0)])
-def test_a_destination_for_positives_gets_no_normal_results(
-    fracture, sent, tmp_path, control, images, peer
-):
-    """The other one gets all; without any for this result the job is done all the same."""
-    if fracture:
-        (control / "fracture").touch()
-    everything = StoragePeer(tmp_path / "all")
-    settings = node_settings(
-        tmp_path,
-        free_port(),
-        destination(peer.port, "service", positives_only=True),
-        destination(everything.port, "all"),
-    )
-
-    with node(settings, control):
-        send(settings, images)
-        job = finished(settings, images)
-    everything.stop()
-
-    assert job.state is JobState.DELIVERED
-    assert len(peer.requests) == sent
-    assert len(everything.requests) == 2
-
-
-def test_without_destinations_results_stay_in_the_spool(tmp_path, control, images):
-    """A site can try the node before it connects a PACS."""
-    settings = node_settings(tmp_path, free_port())
-
-    with node(settings, control):
-        send(settings, images)
-        job = finished(settings, images)
-
-    assert job.state is JobState.DELIVERED
-    assert job_folder(settings, job.job_id).is_built
 
 
 def test_a_restarted_node_looks_at_its_inbox_and_begins_nothing_twice(

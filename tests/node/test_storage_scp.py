@@ -16,11 +16,11 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
-from tests.end_to_end.peers import free_port
 from tests.node.factories import data_set, node_settings, received, write_ct
 from vfnode.errors import DeliveryDeferredError, SettingsError
 from vfnode.node.completeness import Completeness
 from vfnode.node.inbox import Inbox
+from vfnode.node.orthanc import free_port
 from vfnode.node.storage_scp import (
     CANNOT_UNDERSTAND,
     OUT_OF_RESOURCES,

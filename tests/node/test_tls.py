@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.peers import answers, free_port, wait_until
+from tests.end_to_end.peers import wait_until
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, SettingsError
 from vfnode.node.completeness import Completeness
 from vfnode.node.destinations import make_destinations
 from vfnode.node.inbox import Inbox
+from vfnode.node.orthanc import answers, free_port
 from vfnode.node.result_object import result_objects
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.settings_network import TLSSection

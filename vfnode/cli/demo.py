@@ -19,9 +19,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from vfnode.cli.demo_pacs import AE_TITLE, DemoPacs, demo_pacs, free_port, wait_for_port
+from vfnode.cli.demo_pacs import AE_TITLE, DemoPacs, demo_pacs
 from vfnode.cli.tables import GRADE_STYLE, patient_line, vertebra_name
 from vfnode.errors import VfnodeError
+from vfnode.node.orthanc import free_port, wait_for_port
 from vfnode.spine.genant import GenantGrade, height_ratio
 from vfnode.spine.vertebra import COLUMNS, ENDS, heights_mm
 

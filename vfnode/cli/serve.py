@@ -61,9 +61,10 @@ def send(
 
 def jobs(settings: SettingsFile = None) -> None:
     """List what was received and what became of it."""
-    from vfnode.node.catalogue import list_jobs  # noqa: PLC0415
+    from vfnode.node.catalogue import conflicts, list_jobs  # noqa: PLC0415
 
-    found = list_jobs(load_settings(settings))
+    loaded = load_settings(settings)
+    found = list_jobs(loaded)
     table = Table("job", "series", "images", "state", "stage", "reason", "stored", "updated")
     for job in found:
         table.add_row(
@@ -72,7 +73,7 @@ def jobs(settings: SettingsFile = None) -> None:
             str(job.instances),
             job.state.value,
             job.stage,
-            _reason(job),
+            _remarks(job, conflicts(loaded, job)),
             str(len(job.receipts)),
             f"{job.updated_at.astimezone():%Y-%m-%d %H:%M:%S}",
         )
@@ -80,10 +81,12 @@ def jobs(settings: SettingsFile = None) -> None:
 
 
 def retry(
-    job_id: Annotated[str, typer.Argument(help="A FAILED job, as `vfnode jobs` names it.")],
+    job_id: Annotated[
+        str, typer.Argument(help="A job that FAILED or waits, as `vfnode jobs` names it.")
+    ],
     settings: SettingsFile = None,
 ) -> None:
-    """Begin a failed job once more.
+    """Begin a failed job once more, or a delivery that waits at once.
 
     What was delivered is not sent again.
     """
@@ -103,7 +106,8 @@ def _files(paths: list[Path]) -> list[Path]:
     return found
 
 
-def _reason(job: Job) -> str:
-    """The job's own reason, else those of its deliveries."""
+def _remarks(job: Job, conflicts: int) -> str:
+    """The job's own reason, else those of its deliveries; and what is odd about its images."""
     waiting = [f"{d.destination}: {d.reason}" for d in job.deliveries if d.reason]
-    return job.reason or "; ".join(waiting)
+    odd = f"{conflicts} images came again with other content; the first were kept"
+    return "; ".join([*([job.reason] if job.reason else waiting), *([odd] if conflicts else [])])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 from pydicom.dataset import Dataset
 
 from vfnode.dicom.check_headers import Findings
-from vfnode.dicom.check_subject import CheckedObject, ResultSet, children, code_of, number
-from vfnode.dicom.vocabulary import concept, unit_of
+from vfnode.dicom.check_subject import ResultSet, children, code_of, number
+from vfnode.dicom.vocabulary import concept, level_concept, reason_concept, unit_of
+from vfnode.spine.report import Reason
+from vfnode.spine.vertebra import VertebralLevel
 
 HEIGHT, MODIFIER, SITE = "121207", "106233006", "363698007"
 TRACKING = {"112039": "Tracking Identifier", "112040": "Tracking Unique Identifier"}
@@ -87,7 +88,8 @@ def frames_of_reference(results: ResultSet) -> Findings:
         }
         if len(found) > 1:
             yield each.name, "coordinates lie in several frames of reference"
-        if results.ct and not found <= results.ct.frame_of_reference_uids:
+        known = results.ct.frame_of_reference_uids if results.ct else frozenset()
+        if known and not found <= known:
             yield each.name, "coordinates lie in a frame of reference that the CT has not"
 
 
@@ -172,6 +174,25 @@ def grades(results: ResultSet) -> Findings:
                 yield each.name, f"Genant grade {said[0]} and severity {said[1]} disagree"
 
 
+def levels(results: ResultSet) -> Findings:
+    """How certain a level is follows from the study's limitations and from the site's code."""
+    doubtful = reason_concept(Reason.LEVEL_UNCERTAIN).value
+    unnamed = level_concept(VertebralLevel("unknown")).value
+    for each in results.reports:
+        said = [
+            code_of(item, "ConceptCodeSequence")
+            for group in each.groups[:1]
+            for item in children(group, concept("quality").value)
+        ]
+        named = concept("level_uncertain" if doubtful in said else "level_certain").value
+        for group in each.groups[1:]:
+            answer = _answer(group, "level_certainty")
+            site = code_of(children(group, SITE)[0], "ConceptCodeSequence")
+            allowed = {named, concept("level_unknown").value} if site == unnamed else {named}
+            if answer not in allowed:
+                yield each.name, f"certainty of a level is {answer or 'missing'}"
+
+
 def conclusion(results: ResultSet) -> Findings:
     """The study's answer follows from its vertebrae; without any it has a coded reason."""
     for each in results.reports:
@@ -208,36 +229,3 @@ def _smallest_findings(own: Dataset, graded: list[Dataset]) -> Iterator[str]:
 def _answer(group: Dataset, name: str) -> str:
     found = children(group, concept(name).value)
     return code_of(found[0], "ConceptCodeSequence") if found else ""
-
-
-def evidence(results: ResultSet) -> Findings:
-    """What the content points to is listed as evidence, and the evidence exists."""
-    for each in results.objects:
-        if not (each.is_report or each.is_key_object_selection):
-            continue
-        listed = _listed(each)
-        for uid, _ in Counter(_pointed_to(each)).items():
-            if uid not in listed:
-                yield each.name, f"{uid} is referenced and not in the evidence"
-        if not listed:
-            yield each.name, "there is no evidence"
-        made = {str(other.dataset.get("SOPInstanceUID", "")) for other in results.objects}
-        if results.ct and not listed <= results.ct.sop_instance_uids | made:
-            yield each.name, "evidence names an object that is not there"
-        if results.ct and each.is_report and not results.ct.sop_instance_uids <= listed:
-            yield each.name, "evidence leaves out slices of the CT"
-
-
-def _pointed_to(each: CheckedObject) -> Iterator[str]:
-    for item in each.content:
-        for reference in item.dataset.get("ReferencedSOPSequence") or []:
-            yield str(reference.get("ReferencedSOPInstanceUID", ""))
-
-
-def _listed(each: CheckedObject) -> set[str]:
-    return {
-        str(reference.get("ReferencedSOPInstanceUID", ""))
-        for study in each.dataset.get("CurrentRequestedProcedureEvidenceSequence") or []
-        for series in study.get("ReferencedSeriesSequence") or []
-        for reference in series.get("ReferencedSOPSequence") or []
-    }

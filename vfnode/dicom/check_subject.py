@@ -59,7 +59,7 @@ class CTFacts:
             str(headers[0].get("PatientID", "")).strip(),
             all_of("SeriesInstanceUID"),
             all_of("SOPInstanceUID"),
-            all_of("FrameOfReferenceUID"),
+            all_of("FrameOfReferenceUID") - {""},
         )
 
 

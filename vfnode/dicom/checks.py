@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vfnode.dicom import check_headers, check_picture, check_report
+from vfnode.dicom import check_evidence, check_headers, check_picture, check_report
 from vfnode.dicom.check_headers import Findings
 from vfnode.dicom.check_subject import ResultSet, read_set
 from vfnode.errors import ResultError
@@ -54,7 +54,9 @@ RULES = (
     Rule("ratios", check_report.ratios),
     Rule("grades", check_report.grades),
     Rule("conclusion", check_report.conclusion),
-    Rule("evidence", check_report.evidence),
+    Rule("levels", check_report.levels),
+    Rule("evidence", check_evidence.evidence),
+    Rule("places on pictures", check_evidence.places),
     Rule("pixels", check_picture.pixels),
     Rule("calibration", check_picture.calibration),
     Rule("no plane", check_picture.no_plane),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.geometry import order_slices, stack_affine
+from vfnode.dicom.geometry import MIN_SLICES, order_slices, stack_affine
 from vfnode.dicom.header import result_header
 from vfnode.dicom.header_text import LATIN_1
 from vfnode.dicom.pixels import read_hu
 from vfnode.dicom.selection import group_slices, read_headers
 from vfnode.dicom.slice_header import SliceHeader, sop_class_uid
+from vfnode.dicom.stacks import stacks_of
 from vfnode.errors import NotEvaluableError
 from vfnode.spine.report import Reason
 from vfnode.spine.volume import CTVolume, FloatArray
@@ -59,6 +61,7 @@ class CTSeries(SeriesSource):
     """A series that could be read, with its volume."""
 
     volume: CTVolume
+    notes: tuple[Reason, ...] = ()  #: what the headers say that limits a result
 
     def instance_at(self, point_mm: FloatArray) -> SourceInstance:
         """The slice nearest to a patient point (3,), LPS mm."""
@@ -91,27 +94,67 @@ def read_ct_series(paths: Sequence[Path], fallback_encoding: str = LATIN_1) -> t
     refusal: NotEvaluableError | None = None
     for uid, slices in sorted(group_slices(headers).items(), key=lambda item: -len(item[1])):
         try:
-            series.append(_assemble(order_slices(slices), fallback_encoding))
+            stack, affine = _first_volume(slices)
         except NotEvaluableError as error:
             log.info("series %s passed over: %s", uid, error)
             refusal = refusal or error
+            continue
+        given = [header for header in headers if header.series_instance_uid == uid]
+        found = _assemble(stack, affine, fallback_encoding)
+        series.append(replace(found, notes=(*found.notes, *_left_out(stack, given))))
     if not series and refusal:
         raise refusal
     return tuple(sorted(series, key=lambda found: float(found.volume.spacing_mm[0])))
 
 
-def _assemble(slices: list[SliceHeader], fallback_encoding: str) -> CTSeries:
-    affine = stack_affine(slices)
+def _first_volume(slices: Sequence[SliceHeader]) -> tuple[list[SliceHeader], FloatArray]:
+    """The first stack of a series that forms a regular volume: its ordered slices, its affine.
+
+    Raises:
+        NotEvaluableError: none does; why the likeliest one does not.
+    """
+    refusals = []
+    for stack in stacks_of(slices):
+        ordered = order_slices(stack)
+        try:
+            return ordered, stack_affine(ordered)
+        except NotEvaluableError as error:
+            refusals.append(error)
+    raise refusals[0]
+
+
+def _left_out(stack: Sequence[SliceHeader], given: Sequence[SliceHeader]) -> tuple[Reason, ...]:
+    """Whether the series holds as much as a stack beside the one that is used."""
+    used = {(header.sop_instance_uid, header.frame) for header in stack}
+    others = {(header.sop_instance_uid, header.frame) for header in given} - used
+    return (Reason.ONE_STACK_OF_SEVERAL,) if len(others) >= MIN_SLICES else ()
+
+
+def _assemble(slices: list[SliceHeader], affine: FloatArray, fallback_encoding: str) -> CTSeries:
     first = slices[0]
     header = result_header(first.dataset, first.series_instance_uid, fallback_encoding)
+    frame_uid, notes = _frame_of_reference(slices)
     return CTSeries(
         volume=CTVolume(read_hu(slices), affine),
         instances=tuple(_source(item) for item in slices),
         header=header,
         study_instance_uid=str(header.StudyInstanceUID),
         series_instance_uid=first.series_instance_uid,
-        frame_of_reference_uid=first.frame_of_reference_uid,
+        frame_of_reference_uid=frame_uid,
+        notes=notes,
     )
+
+
+def _frame_of_reference(slices: Sequence[SliceHeader]) -> tuple[str, tuple[Reason, ...]]:
+    """The frame that most slices name, the first of equals, and whether it had to be chosen.
+
+    Anonymisers give every slice a frame of its own, or take it away: the positions still form
+    one regular stack, which no accident does.
+    """
+    named = Counter(item.frame_of_reference_uid for item in slices)
+    own = bool(slices[0].dataset.get("FrameOfReferenceUID"))
+    notes = () if own and len(named) == 1 else (Reason.FRAME_ASSUMED,)
+    return named.most_common(1)[0][0], notes
 
 
 def _source(item: SliceHeader) -> SourceInstance:

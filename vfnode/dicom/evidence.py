@@ -63,20 +63,38 @@ def first_instance(series: SeriesSource) -> Dataset:
     return dataset
 
 
-def evidence(series: SeriesSource) -> Dataset:
-    """One item of Current Requested Procedure Evidence: every instance of the CT, once."""
+def evidence(series: SeriesSource, picture: Dataset | None) -> Dataset:
+    """One item of Current Requested Procedure Evidence: every instance of the CT, once.
+
+    The picture, where the report points to it, too.
+    """
     references = {}
     for instance in series.instances:
         reference = Dataset()
         reference.ReferencedSOPClassUID = instance.sop_class_uid
         reference.ReferencedSOPInstanceUID = instance.sop_instance_uid
         references[instance.sop_instance_uid] = reference
-    group, study = Dataset(), Dataset()
-    group.SeriesInstanceUID = series.series_instance_uid
-    group.ReferencedSOPSequence = list(references.values())
+    study = Dataset()
     study.StudyInstanceUID = series.study_instance_uid
-    study.ReferencedSeriesSequence = [group]
+    study.ReferencedSeriesSequence = [
+        _series_evidence(series.series_instance_uid, list(references.values()))
+    ]
+    if picture is not None:
+        reference = Dataset()
+        reference.ReferencedSOPClassUID = picture.SOPClassUID
+        reference.ReferencedSOPInstanceUID = picture.SOPInstanceUID
+        study.ReferencedSeriesSequence.append(
+            _series_evidence(picture.SeriesInstanceUID, [reference])
+        )
     return study
+
+
+def _series_evidence(series_instance_uid: str, references: list[Dataset]) -> Dataset:
+    """One item of Referenced Series Sequence."""
+    group = Dataset()
+    group.SeriesInstanceUID = series_instance_uid
+    group.ReferencedSOPSequence = references
+    return group
 
 
 def stamp(result: SOPClass, context: ResultContext) -> None:

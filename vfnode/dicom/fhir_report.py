@@ -9,11 +9,12 @@ from pydicom.sr.coding import Code
 
 from vfnode.dicom.answers import presence_name, tracking_name
 from vfnode.dicom.building import Building
+from vfnode.dicom.picture_layout import level_certainty, level_label
 from vfnode.dicom.result_settings import ResultContext
 from vfnode.dicom.summary_text import headline, paragraph
 from vfnode.dicom.uids import derive_uid
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, level_concept, reason_concept
-from vfnode.spine.report import Reason, VertebraFinding
+from vfnode.spine.report import FractureReport, Reason, VertebraFinding
 from vfnode.spine.vertebra import COLUMNS
 
 SYSTEMS = {
@@ -71,16 +72,16 @@ def _report(context: ResultContext, observations: list[dict[str, Any]]) -> dict[
 
 
 def _observation(context: ResultContext, index: int) -> dict[str, Any]:
-    finding = context.analysis.report.vertebrae[index]
-    name = tracking_name(context.analysis.report, index)
+    report = context.analysis.report
+    finding, name = report.vertebrae[index], tracking_name(report, index)
     answer = presence_name(finding.height_ratio if finding.is_graded else None, finding.limits)
     return {
         **_common(context, "Observation", name),
         "identifier": [_uid_identifier(context.tracking_uid(name))],
         "code": _codeable(concept("compression_fracture")),
-        "bodySite": _codeable(level_concept(finding.level), name),
+        "bodySite": _codeable(level_concept(finding.level), level_label(report, index)),
         "valueCodeableConcept": _codeable(concept(answer)),
-        "component": [*_heights(finding), *_grade(finding)],
+        "component": [*_heights(finding), *_grade(finding), _level_certainty(report, index)],
     }
 
 
@@ -138,6 +139,14 @@ def _grade(finding: VertebraFinding) -> list[dict[str, Any]]:
             for name, prefix in (("genant_grade", "genant"), ("severity", "severity"))
         ),
     ]
+
+
+def _level_certainty(report: FractureReport, index: int) -> dict[str, Any]:
+    answer = concept(f"level_{level_certainty(report, index)}")
+    return {
+        "code": _codeable(concept("level_certainty")),
+        "valueCodeableConcept": _codeable(answer),
+    }
 
 
 def _quantity(value: float, unit: str) -> dict[str, Any]:

@@ -47,7 +47,6 @@ def flat_report(folder: Path, sop_class_uid: str) -> Dataset:
     _rename(report, sop_class_uid)
     if result["vertebrae"]:
         _flatten(report, picture, result)
-        _add_evidence(report, picture)
     name = f"report.{sop_class_uid}"
     pictures = (CheckedObject("sagittal.sc.dcm", picture),)
     require_sound(ResultSet((CheckedObject(name, report), *pictures), None))
@@ -96,13 +95,3 @@ def _line(old: Dataset, pixels: list[float], picture: Dataset) -> Dataset:
     line.GraphicType, line.GraphicData = "POLYLINE", pixels
     line.ContentSequence = [image]
     return line
-
-
-def _add_evidence(report: Dataset, picture: Dataset) -> None:
-    instance, series = Dataset(), Dataset()
-    instance.ReferencedSOPClassUID = picture.SOPClassUID
-    instance.ReferencedSOPInstanceUID = picture.SOPInstanceUID
-    series.SeriesInstanceUID = picture.SeriesInstanceUID
-    series.ReferencedSOPSequence = [instance]
-    study = report.CurrentRequestedProcedureEvidenceSequence[0]
-    study.ReferencedSeriesSequence.append(series)

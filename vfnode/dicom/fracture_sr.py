@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import (
     AlgorithmIdentification,
     Comprehensive3DSR,
+    CoordinatesForMeasurement,
     DeviceObserverIdentifyingAttributes,
     FindingSite,
+    GraphicTypeValues,
     LanguageOfContentItemAndDescendants,
     Measurement,
     MeasurementReport,
@@ -15,30 +18,34 @@ from highdicom.sr import (
     ObservationContext,
     ObserverContext,
     QualitativeEvaluation,
+    SourceImageForRegion,
     TextContentItem,
     TrackingIdentifier,
 )
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
+from vfnode.dicom.building import Building
 from vfnode.dicom.evidence import evidence, first_instance, stamp
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.sr_vertebra import concepts_of, presence, vertebra_group
 from vfnode.dicom.summary_text import paragraph
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, reason_concept
-from vfnode.spine.report import FractureReport, Reason
+from vfnode.spine.report import Reason
+
+PICTURE = "picture"  #: name of the annotated picture in the table of outputs
 
 
-def build_fracture_sr(context: ResultContext) -> Comprehensive3DSR:
+def build_fracture_sr(building: Building) -> Comprehensive3DSR:
     """One measurement group a vertebra, and one for the study: also a negative is coded.
 
     Complete, preliminary and unverified: a person has not looked at it. A later run on the
     same series names the report that it replaces.
     """
-    settings = context.settings
+    context, settings = building.context, building.context.settings
     wording = texts("sr_texts.json", settings.language)
-    content = _measurement_report(context)[0]
+    content = _measurement_report(building)[0]
     document = Comprehensive3DSR(
         evidence=[first_instance(context.series)],
         content=_without_groups(content),
@@ -60,7 +67,9 @@ def build_fracture_sr(context: ResultContext) -> Comprehensive3DSR:
     )
     # highdicom would copy and search the whole tree for every slice: half of the time.
     document.ContentSequence = content.ContentSequence
-    document.CurrentRequestedProcedureEvidenceSequence = [evidence(context.series)]
+    document.CurrentRequestedProcedureEvidenceSequence = [
+        evidence(context.series, building.made.get(PICTURE))
+    ]
     stamp(document, context)
     if context.replaces:
         document.PredecessorDocumentsSequence = [context.replaces.reference()]
@@ -76,9 +85,9 @@ def _without_groups(root: Dataset) -> Dataset:
     return head
 
 
-def _measurement_report(context: ResultContext) -> MeasurementReport:
-    report = context.analysis.report
-    groups = [_conclusion(context)]
+def _measurement_report(building: Building) -> MeasurementReport:
+    context, report = building.context, building.context.analysis.report
+    groups = [_conclusion(building)]
     groups += [vertebra_group(context, index) for index in range(len(report.vertebrae))]
     language = texts("sr_texts.json", context.settings.language)["language"]
     return MeasurementReport(
@@ -108,9 +117,9 @@ def _observer(context: ResultContext) -> ObservationContext:
     )
 
 
-def _conclusion(context: ResultContext) -> MeasurementsAndQualitativeEvaluations:
+def _conclusion(building: Building) -> MeasurementsAndQualitativeEvaluations:
     """The study's own group: present, absent or undetermined, why, and in words."""
-    report = context.analysis.report
+    context, report = building.context, building.context.analysis.report
     wording = texts("sr_texts.json", context.settings.language)
     evaluations = [
         QualitativeEvaluation(
@@ -131,20 +140,50 @@ def _conclusion(context: ResultContext) -> MeasurementsAndQualitativeEvaluations
         finding_type=concept("compression_fracture"),
         finding_sites=[FindingSite(concept("spine"))],
         algorithm_id=_algorithm(context),
-        measurements=_study_measurements(report),
+        measurements=_study_measurements(building),
         qualitative_evaluations=evaluations,
     )
     group[0].ContentSequence.append(_summary_item(context))
     return group
 
 
-def _study_measurements(report: FractureReport) -> list[Measurement]:
-    graded = len(report.evaluated)
-    found = [Measurement(concept("vertebrae_graded"), graded, concept("count"))]
+def _study_measurements(building: Building) -> list[Measurement]:
+    report = building.context.analysis.report
+    count = len(report.evaluated)
+    found = [
+        Measurement(
+            concept("vertebrae_graded"),
+            count,
+            concept("count"),
+            referenced_coordinates=_counted_on(building),
+        )
+    ]
     if report.min_height_ratio is not None:
         ratio = round(report.min_height_ratio, 4)
         found.append(Measurement(concept("min_height_ratio"), ratio, concept("ratio")))
     return found
+
+
+def _counted_on(building: Building) -> list[CoordinatesForMeasurement] | None:
+    """The image on the annotated picture, where everybody can count; None without the picture.
+
+    Viewers open the report there. OHIF 3 cannot open a report with a group that has no place.
+    """
+    picture = building.made.get(PICTURE)
+    if picture is None:
+        return None
+    place = building.pictures.annotated.geometry
+    left, top = place.left_px, place.top_px
+    right, bottom = left + place.width_px, top + place.height_px
+    return [
+        CoordinatesForMeasurement(
+            graphic_type=GraphicTypeValues.POLYLINE,
+            graphic_data=np.array(
+                [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]], float
+            ),
+            source_image=SourceImageForRegion(picture.SOPClassUID, picture.SOPInstanceUID),
+        )
+    ]
 
 
 def _algorithm(context: ResultContext) -> AlgorithmIdentification:

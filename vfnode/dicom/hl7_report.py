@@ -9,6 +9,7 @@ from pydicom.sr.coding import Code
 
 from vfnode.dicom.answers import presence_name, tracking_name
 from vfnode.dicom.building import Building
+from vfnode.dicom.picture_layout import level_certainty
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.summary_text import paragraph
 from vfnode.dicom.vocabulary import concept, reason_concept
@@ -111,6 +112,10 @@ def _observations(context: ResultContext) -> list[Observation]:
     if not report.evaluated:
         reason = report.reason or Reason.NONE_GRADED
         lines.append(("CWE", concept("not_graded"), "", _coded(reason_concept(reason)), None))
+    lines += [
+        ("CWE", concept("quality"), "", _coded(reason_concept(reason)), None)
+        for reason in report.quality
+    ]
     for index in range(len(report.vertebrae)):
         lines += _vertebra(context, index)
     return lines
@@ -122,9 +127,13 @@ def _vertebra(context: ResultContext, index: int) -> list[Observation]:
         tracking_name(context.analysis.report, index),
     )
     height, unit = concept("height"), concept("millimetre")
+    certainty = concept(f"level_{level_certainty(context.analysis.report, index)}")
     lines: list[Observation] = [
-        ("NM", height, f"{name}.{column}", f"{value:.3f}", unit)
-        for column, value in zip(COLUMNS, finding.heights_mm, strict=True)
+        ("CWE", concept("level_certainty"), name, _coded(certainty), None),
+        *(
+            ("NM", height, f"{name}.{column}", f"{value:.3f}", unit)
+            for column, value in zip(COLUMNS, finding.heights_mm, strict=True)
+        ),
     ]
     if finding.withheld is not None:
         why = _coded(reason_concept(finding.withheld))

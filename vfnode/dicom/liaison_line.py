@@ -7,7 +7,7 @@ import io
 
 from vfnode.dicom.answers import presence_name
 from vfnode.dicom.building import Building
-from vfnode.dicom.picture_layout import level_name
+from vfnode.dicom.picture_layout import level_label
 from vfnode.dicom.result_settings import ResultContext
 
 #: Columns of the line, which has no heading so that lines can be put together.
@@ -24,6 +24,7 @@ COLUMNS = (
     "abnormal vertebrae",
     "smallest G",
     "vertebrae graded",
+    "limitations",
     "created",
 )
 #: A spreadsheet would take what begins with these for a formula.
@@ -40,7 +41,7 @@ def build_liaison_line(building: Building) -> bytes:
 def _values(context: ResultContext) -> list[str]:
     header, report = context.series.header, context.analysis.report
     abnormal = [
-        f"{level_name(finding, index)} {finding.grade.value} {finding.height_ratio:.2f}"
+        f"{level_label(report, index)} {finding.grade.value} {finding.height_ratio:.2f}"
         for index, finding in enumerate(report.vertebrae)
         if finding.is_graded and finding.grade.rank > 0
     ]
@@ -51,6 +52,7 @@ def _values(context: ResultContext) -> list[str]:
         "; ".join(abnormal),
         "" if smallest is None else f"{smallest:.3f}",
         str(len(report.evaluated)),
+        "; ".join(reason.code for reason in (report.reason, *report.quality) if reason),
         context.created.isoformat(timespec="seconds"),
     ]
 

@@ -27,7 +27,7 @@ from vfnode.dicom.fhir_report import build_fhir
 from vfnode.dicom.hl7_report import build_hl7
 from vfnode.dicom.key_objects import build_key_objects
 from vfnode.dicom.liaison_line import build_liaison_line
-from vfnode.dicom.picture_layout import PictureFacts
+from vfnode.dicom.picture_layout import PictureFacts, notes_of
 from vfnode.dicom.picture_sc import (
     build_annotated_sc,
     build_plain_sc,
@@ -77,14 +77,15 @@ def _fracture_sr(building: Building) -> Dataset:
     # Imported here: highdicom takes 0.7 s, and NIfTI input never needs it.
     from vfnode.dicom.fracture_sr import build_fracture_sr  # noqa: PLC0415
 
-    return build_fracture_sr(building.context)
+    return build_fracture_sr(building)
 
 
+#: In the order of building: what points to another object comes after it.
 OUTPUTS = (
-    Output("report", "report.sr.dcm", When.ALWAYS, _fracture_sr),
     Output("picture", "sagittal.sc.dcm", When.ALWAYS, build_annotated_sc),
     Output("plain_picture", "sagittal-plain.sc.dcm", When.ALWAYS, build_plain_sc),
     Output("projection", "projection.sc.dcm", When.ALWAYS, build_projection_sc),
+    Output("report", "report.sr.dcm", When.ALWAYS, _fracture_sr),
     Output("key_objects", "pictures.ko.dcm", When.NEVER, build_key_objects),
     Output("fhir", "report.fhir.json", When.NEVER, build_fhir),
     Output("hl7", "report.oru.hl7", When.NEVER, build_hl7),
@@ -118,6 +119,7 @@ def build_and_write(
     """
     used, when = settings or ResultSettings(), created or datetime.now()
     started = time.perf_counter()
+    analysis = analysis.with_quality(series.notes if isinstance(series, CTSeries) else ())
     previous = PreviousReport.from_file(replaces) if replaces else None
     pictures = result_pictures(analysis, series, used, when, previous)
     files, datasets = {"sagittal.png": _png(pictures.annotated)}, {}
@@ -175,6 +177,7 @@ def result_pictures(
         settings.language,
         slices=slice_texts(analysis, ct, settings.language) if ct else (),
         replaces=previous.created if previous else None,
+        notes=notes_of(analysis.report),
     )
     return Pictures(analysis, facts, ct.volume if ct else None)
 

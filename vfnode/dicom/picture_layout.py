@@ -17,6 +17,7 @@ from vfnode.spine.vertebra import VertebralLevel
 from vfnode.spine.volume import FloatArray
 
 UNKNOWN = VertebralLevel("unknown")
+UNCERTAIN_SIGN = "?"  #: behind a level that may be shifted by one
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class PictureFacts:
     language: str = "en"
     slices: tuple[str, ...] = ()  #: where each body lies in the CT; empty where nobody knows
     replaces: datetime | None = None  #: date of the earlier result that this one replaces
+    notes: tuple[Reason, ...] = ()  #: what limits the whole result, not one body alone
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,20 @@ def level_name(finding: VertebraFinding, index: int) -> str:
     return str(finding.level.value)
 
 
+def level_label(report: FractureReport, index: int) -> str:
+    """:func:`level_name` as people read it: with a question mark where it may be another one."""
+    name = level_name(report.vertebrae[index], index)
+    doubtful = level_certainty(report, index) == "uncertain"
+    return f"{name}{UNCERTAIN_SIGN}" if doubtful else name
+
+
+def level_certainty(report: FractureReport, index: int) -> str:
+    """``certain``, ``uncertain`` (all names may be shifted by one) or ``unknown``."""
+    if report.vertebrae[index].level is UNKNOWN:
+        return "unknown"
+    return "uncertain" if Reason.LEVEL_UNCERTAIN in report.quality else "certain"
+
+
 def ratio_text(ratio: float, limits: GenantLimits) -> str:
     """G with two decimals, three where two would read as another grade (0.804 as 0.80)."""
     grade = GenantGrade.from_height_ratio(ratio, limits)
@@ -143,6 +159,23 @@ def ratio_text(ratio: float, limits: GenantLimits) -> str:
 def reason_text(reason: Reason, language: str) -> str:
     """Meaning of a reason in a language."""
     return str(words(language)["reasons"][reason.code])
+
+
+def not_graded_text(finding: VertebraFinding, language: str) -> str:
+    """Why a body was not graded, in two or three words for its row."""
+    phrases = words(language)["not_graded"]
+    code = finding.withheld.code if finding.withheld else "other"
+    return str(phrases.get(code, phrases["other"]))
+
+
+def notes_of(report: FractureReport) -> tuple[Reason, ...]:
+    """What limits the whole result; what is said of single bodies stands in their rows."""
+    of_bodies = {finding.withheld for finding in report.vertebrae}
+    return tuple(
+        reason
+        for reason in report.quality
+        if reason not in of_bodies and reason is not Reason.NONE_GRADED
+    )
 
 
 def summary(report: FractureReport, language: str) -> str:
@@ -163,6 +196,6 @@ def summary(report: FractureReport, language: str) -> str:
         graded=len(graded),
         limit=limit,
         ratio=ratio_text(lowest.height_ratio, report.limits),
-        level=level_name(lowest, index),
+        level=level_label(report, index),
         grade=wording["grades"][lowest.grade.value],
     )

@@ -12,7 +12,8 @@ from vfnode.dicom.picture_layout import (
     Geometry,
     PictureFacts,
     layout,
-    level_name,
+    level_label,
+    not_graded_text,
     ratio_text,
     reason_text,
     spread,
@@ -111,6 +112,7 @@ class _Row:
     """The line of text that belongs to one body."""
 
     index: int
+    label: str  #: its level, as people read it
     finding: VertebraFinding
     body: FloatArray  #: (3, 2, 2) in the picture's pixels
     y: float
@@ -123,7 +125,8 @@ def _rows(report: FractureReport, place: Geometry, bodies: Sequence[FloatArray])
     centres = np.array([body[..., 1].mean() for body in pixels])
     top, bottom = place.top_px + gap / 2, place.top_px + place.height_px - gap / 2
     for index, y in enumerate(spread(centres, gap, top, bottom)):
-        yield _Row(index, report.vertebrae[index], pixels[index], float(y))
+        label = level_label(report, index)
+        yield _Row(index, label, report.vertebrae[index], pixels[index], float(y))
 
 
 def _write_rows(
@@ -146,14 +149,21 @@ def _write_rows(
 
 
 def _write_level(page: Canvas, row: _Row, place: Geometry, facts: PictureFacts) -> None:
-    """Name at the right; where the body is abnormal, the slice of the CT to look at."""
+    """Name at the right; where a person should look, the slice of the CT."""
     x = _level_x(place)
     right = place.left_px + place.width_px
     _draw_leader(page, (x - 6, row.y), row.body[2].mean(0) + BESIDE, right)
-    page.text((x, row.y), level_name(row.finding, row.index), colour("text"), "bold level")
-    if facts.slices and row.finding.is_graded and row.finding.grade.rank > 0:
+    page.text((x, row.y), row.label, colour("text"), "bold level")
+    if facts.slices and _wants_a_look(row.finding):
         at = (x + layout()["columns_px"]["slice"], row.y)
         page.text(at, facts.slices[row.index], colour("text"), "regular small")
+
+
+def _wants_a_look(finding: VertebraFinding) -> bool:
+    """Whether a person should see the body in the CT: abnormal, or whole and yet not graded."""
+    if finding.is_graded:
+        return finding.grade.rank > 0
+    return finding.withheld is not Reason.CUT_VERTEBRA
 
 
 def _write_severity(page: Canvas, finding: VertebraFinding, y: float, language: str) -> None:
@@ -167,7 +177,7 @@ def _write_severity(page: Canvas, finding: VertebraFinding, y: float, language: 
         ratio = ratio_text(finding.height_ratio, finding.limits)
         page.text((columns["ratio"], y), ratio, ink, "bold row", "rm")
     else:
-        label = wording["not_graded"]
+        label = not_graded_text(finding, language)
     strong = finding.is_graded and finding.grade.rank > 0
     page.text((columns["grade"], y), label, ink, "bold row" if strong else "regular row")
 
@@ -197,8 +207,12 @@ def _write_footer(
         before = wording["replaces"].format(created=facts.replaces.strftime("%Y-%m-%d %H:%M"))
         width = page.text_width(product, "regular small")
         page.text((x + width + 12, y), before, colour("warning"), "medium small")
-    for index, line in enumerate([product, *explanations]):
-        page.text((x, y + 20 * index), line, colour("muted"), "regular small")
+    page.text((x, y), product, colour("muted"), "regular small")
+    notes = [reason_text(reason, facts.language) for reason in facts.notes]
+    lines = [(" · ".join(notes), "warning")] if notes else []
+    lines += [(line, "muted") for line in explanations]
+    for index, (line, ink) in enumerate(lines, start=1):
+        page.text((x, y + 20 * index), line, colour(ink), "regular small")
 
 
 def _level_x(place: Geometry) -> float:

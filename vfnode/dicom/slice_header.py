@@ -12,6 +12,24 @@ from pydicom.dataset import Dataset
 from vfnode.dicom.uids import derive_uid
 from vfnode.spine.volume import FloatArray
 
+#: Attributes in which the stacks of one series differ, and the functional group that holds each
+#: in an Enhanced CT; the plainest sign of a phase first.
+STACK_ATTRIBUTES = {
+    "TemporalPositionIdentifier": "TemporalPositionSequence",
+    "TemporalPositionIndex": "FrameContentSequence",
+    "NominalPercentageOfCardiacPhase": "CardiacSynchronizationSequence",
+    "TriggerTime": "CardiacSynchronizationSequence",
+    "StackID": "FrameContentSequence",
+    "AcquisitionNumber": "CTAcquisitionDetailsSequence",
+    "FrameAcquisitionNumber": "FrameContentSequence",
+    "ContrastBolusAgent": "ContrastBolusUsageSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+    "ConvolutionKernel": "CTReconstructionSequence",
+    "ReconstructionDiameter": "CTReconstructionSequence",
+    "KVP": "CTXRayDetailsSequence",
+    "AcquisitionTime": "CTAcquisitionDetailsSequence",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class SliceHeader:
@@ -26,6 +44,7 @@ class SliceHeader:
     orientation: FloatArray  #: (6,) ImageOrientationPatient
     pixel_spacing_mm: tuple[float, float]  #: between rows, between columns
     rescale: tuple[float, float]  #: slope, intercept
+    stack: tuple[str, ...]  #: values of STACK_ATTRIBUTES, empty where there is none
 
     @property
     def normal(self) -> FloatArray:
@@ -89,6 +108,7 @@ def slice_header(path: Path, dataset: Dataset, pixel_offset: int, frame: int) ->
         orientation=np.array(part("ImageOrientationPatient", "PlaneOrientationSequence"), float),
         pixel_spacing_mm=(float(spacing[0]), float(spacing[1])),
         rescale=_rescale(part),
+        stack=tuple(str(part(*each) or "") for each in STACK_ATTRIBUTES.items()),
     )
     _check(header)
     return header

@@ -18,6 +18,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage
 
 from vfnode.dicom.answers import presence_name, tracking_name
+from vfnode.dicom.picture_layout import level_certainty
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import concept, level_concept, reason_concept
@@ -52,7 +53,7 @@ def vertebra_group(context: ResultContext, index: int) -> MeasurementsAndQualita
             name=wording["algorithm"], version=f"{PRODUCT} {context.settings.version}"
         ),
         measurements=[*_heights(context, finding), *_ratios(finding), *_certainties(finding)],
-        qualitative_evaluations=_evaluations(finding),
+        qualitative_evaluations=[*_evaluations(finding), _level_certainty(context, index)],
         source_images=[_source_image(context, finding)],
     )
 
@@ -123,6 +124,11 @@ def _evaluations(finding: VertebraFinding) -> list[QualitativeEvaluation]:
         QualitativeEvaluation(concept("severity"), concept(f"severity_{grade}")),
         QualitativeEvaluation(concept("deformity"), concept(f"deformity_{kind}")),
     ]
+
+
+def _level_certainty(context: ResultContext, index: int) -> QualitativeEvaluation:
+    certainty = level_certainty(context.analysis.report, index)
+    return QualitativeEvaluation(concept("level_certainty"), concept(f"level_{certainty}"))
 
 
 def _source_image(

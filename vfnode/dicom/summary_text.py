@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from vfnode.dicom.ct_series import CTSeries, SlicePlace
-from vfnode.dicom.picture_layout import UNKNOWN, level_name, ratio_text, reason_text, summary, words
+from vfnode.dicom.picture_layout import (
+    level_certainty,
+    level_label,
+    ratio_text,
+    reason_text,
+    summary,
+    words,
+)
 from vfnode.dicom.result_settings import ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.spine.genant import height_loss_posterior
-from vfnode.spine.report import Analysis, Reason, VertebraFinding
+from vfnode.spine.report import Analysis, FractureReport, Reason
 
 
 def slice_text(place: SlicePlace, language: str) -> str:
@@ -53,23 +60,23 @@ def paragraph(context: ResultContext) -> str:
 
 def _not_graded(context: ResultContext) -> list[str]:
     """One sentence a reason why bodies were not graded."""
-    language, vertebrae = context.settings.language, context.analysis.report.vertebrae
+    language, report = context.settings.language, context.analysis.report
     phrase = texts("sr_texts.json", language)["paragraph"]["not_graded"]
     levels: dict[Reason, list[str]] = {}
-    for index, finding in enumerate(vertebrae):
+    for index, finding in enumerate(report.vertebrae):
         if finding.withheld is not None:
-            levels.setdefault(finding.withheld, []).append(level_name(finding, index))
+            levels.setdefault(finding.withheld, []).append(level_label(report, index))
     return [
         phrase.format(levels=", ".join(names), reason=reason_text(reason, language))
         for reason, names in levels.items()
     ]
 
 
-def _certainty(finding: VertebraFinding, language: str) -> str:
-    phrases = texts("sr_texts.json", language)["paragraph"]
-    if finding.level is UNKNOWN:
-        return str(phrases["level_unknown"])
-    return str(phrases["level_certain"].format(certainty=finding.level_confidence))
+def _certainty(report: FractureReport, index: int, language: str) -> str:
+    phrase = texts("sr_texts.json", language)["paragraph"][
+        f"level_{level_certainty(report, index)}"
+    ]
+    return str(phrase.format(certainty=report.vertebrae[index].level_confidence))
 
 
 def _abnormal(context: ResultContext) -> list[str]:
@@ -83,7 +90,7 @@ def _abnormal(context: ResultContext) -> list[str]:
         anterior, middle, posterior = (float(height) for height in finding.heights_mm)
         sentences.append(
             phrase.format(
-                level=level_name(finding, index),
+                level=level_label(context.analysis.report, index),
                 grade=words(language)["grades"][finding.grade.value],
                 deformity=words(language)["deformities"][finding.deformity.value],
                 ratio=ratio_text(finding.height_ratio, finding.limits),
@@ -91,7 +98,7 @@ def _abnormal(context: ResultContext) -> list[str]:
                 anterior=anterior,
                 middle=middle,
                 posterior=posterior,
-                certainty=_certainty(finding, language),
+                certainty=_certainty(context.analysis.report, index, language),
                 slice=slice_text(context.slice_of(finding), language),
             )
         )

@@ -22,16 +22,17 @@ from vfnode.inference.detect_vertebrae import detect_vertebrae
 from vfnode.inference.label_levels import label_levels
 from vfnode.inference.localize_spine import localize_spine
 from vfnode.inference.refine_keypoints import refine_keypoints
+from vfnode.inference.withhold import withheld_reasons
 from vfnode.spine.body_aligned import body_aligned_image, body_rotation
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.curve_through import curve_through
+from vfnode.spine.foreign_material import metal_along
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.report import Analysis, FractureReport, ModelUsed, Reason, VertebraFinding
 from vfnode.spine.straighten import StraightenedSagittal, straighten
 from vfnode.spine.vertebra import Vertebra, VertebralLevel
 from vfnode.spine.volume import CTVolume, FloatArray
 
-BORDER_MM = 0.5  #: a keypoint this near the border of the volume belongs to a cut body
 MIN_OBJECTNESS = 0.5  #: of the second look: below it the crop shows no body
 OFF_CURVE_MM = 20.0  #: a body's centre lies nearer to the curve than this
 THICK_SLICE_MM = 3.0
@@ -92,7 +93,10 @@ class Pipeline:
             with stage("label"):
                 bodies = self._named(canonical, curve, bodies)
         except NotEvaluableError as error:
-            return Analysis(self._refusal(Reason.from_code(error.code), timing), None)
+            reason = Reason.from_code(error.code)
+            if reason is Reason.NO_VERTEBRA and metal_along(canonical, curve):
+                reason = Reason.METAL
+            return Analysis(self._refusal(reason, timing), None)
         with stage("picture"):
             sagittal, drawn = body_aligned_image(canonical, curve, bodies.keypoints_mm)
         findings = self._findings(canonical, bodies, drawn)
@@ -166,7 +170,7 @@ class Pipeline:
     def _findings(
         self, volume: CTVolume, bodies: _Bodies, drawn: FloatArray
     ) -> tuple[VertebraFinding, ...]:
-        complete = _inside(volume, bodies.keypoints_mm)
+        withheld = withheld_reasons(volume, bodies.keypoints_mm, bodies.uncertainty_mm)
         return tuple(
             VertebraFinding(
                 level=VertebralLevel(bodies.names[i]),
@@ -175,7 +179,7 @@ class Pipeline:
                 keypoints_patient_mm=bodies.keypoints_mm[i],
                 keypoints_sagittal_mm=drawn[i],
                 uncertainty_mm=float(bodies.uncertainty_mm[i]),
-                withheld=None if complete[i] else Reason.CUT_VERTEBRA,
+                withheld=withheld[i],
                 limits=self.limits,
             )
             for i in range(len(drawn))
@@ -214,23 +218,14 @@ def load_pipeline(
     return Pipeline(spine, vertebrae, keypoints, levels, device, limits or GenantLimits())
 
 
-def _inside(volume: CTVolume, keypoints_mm: FloatArray) -> np.ndarray:
-    """Which bodies (n, 3, 2, 3) lie inside the volume with all six points; (n,) bool."""
-    margin = np.maximum(BORDER_MM / volume.spacing_mm, 0.5)
-    voxels = volume.to_voxel(keypoints_mm)
-    last = np.array(volume.hu.shape) - 1
-    inside = (voxels >= margin) & (voxels <= last - margin)
-    return np.asarray(np.all(inside, axis=(1, 2, 3)))
-
-
 def _quality(volume: CTVolume, findings: tuple[VertebraFinding, ...]) -> tuple[Reason, ...]:
     """What limits the result, coded."""
     named = [f for f in findings if f.level is not VertebralLevel(UNKNOWN_LEVEL)]
     facts = {
         Reason.LEVEL_UNKNOWN: len(named) < len(findings),
         Reason.LEVEL_UNCERTAIN: any(f.level_confidence < SURE for f in named),
-        Reason.THICK_SLICES: volume.spacing_mm[0] > THICK_SLICE_MM,
-        Reason.CUT_VERTEBRA: any(f.withheld is Reason.CUT_VERTEBRA for f in findings),
+        Reason.THICK_SLICES: max(volume.spacing_mm) > THICK_SLICE_MM,
+        **{reason: True for reason in Reason if any(f.withheld is reason for f in findings)},
         Reason.NONE_GRADED: not any(f.is_graded for f in findings),
     }
     return tuple(reason for reason, holds in facts.items() if holds)

@@ -25,11 +25,11 @@ from vfnode.node.inbox import Inbox
 from vfnode.node.instance_header import SeriesKey
 from vfnode.node.ledger import Ledger
 from vfnode.node.logs import configure_logs
+from vfnode.node.parts import Parts
 from vfnode.node.retention import make_room, purge
 from vfnode.node.series_facts import read_facts
 from vfnode.node.settings import Settings
 from vfnode.node.spool import inbox_folder
-from vfnode.node.steps import Parts
 from vfnode.node.storage_scp import StorageSCP
 from vfnode.node.workflows import Workflows
 

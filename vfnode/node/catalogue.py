@@ -13,9 +13,11 @@ from sqlalchemy import inspect
 
 from vfnode.errors import VfnodeError
 from vfnode.node.database import database_errors_named, jobs, open_database
+from vfnode.node.inbox import conflicting_instances
 from vfnode.node.job import FINAL, Job, JobState
 from vfnode.node.ledger import Ledger
 from vfnode.node.settings import Settings
+from vfnode.node.spool import inbox_folder
 from vfnode.node.workflows import ANALYSE, ANALYSIS_QUEUE, WORKFLOW_VERSION
 
 POLL_S = 0.2
@@ -62,11 +64,18 @@ def wait_for(
     raise VfnodeError(f"series {series_instance_uid} has no result after {timeout_s:.0f} s")
 
 
+def conflicts(settings: Settings, job: Job) -> int:
+    """How many images of a job's series came again with other content; the first were kept."""
+    return len(conflicting_instances(inbox_folder(settings), job.series_key))
+
+
 def retry(settings: Settings, job_id: str) -> None:
     """Begin a failed job once more, from the start; what was delivered is not sent again.
 
+    A delivery that waits for its next attempt makes it now.
+
     Raises:
-        VfnodeError: there is no such job, or it has not failed.
+        VfnodeError: there is no such job, or it has neither failed nor does it wait.
     """
     ledger = Ledger.open(settings.database_url)
     client = DBOSClient(system_database_url=settings.database_url)
@@ -74,8 +83,13 @@ def retry(settings: Settings, job_id: str) -> None:
         found = ledger.jobs(job_id)
         if not found:
             raise VfnodeError(f"there is no job {job_id}; see `vfnode jobs`")
+        if found[0].state is JobState.WAITING and _end_pauses(client, job_id):
+            return
         if found[0].state is not JobState.FAILED:
-            raise VfnodeError(f"job {job_id} is {found[0].state.value}; only FAILED is retried")
+            raise VfnodeError(
+                f"job {job_id} is {found[0].state.value}; what has FAILED or waits for a "
+                "destination is retried"
+            )
         run = found[0].run + 1
         options: EnqueueOptions = {
             "workflow_name": ANALYSE,
@@ -88,3 +102,13 @@ def retry(settings: Settings, job_id: str) -> None:
     finally:
         client.destroy()
         ledger.close()
+
+
+def _end_pauses(client: DBOSClient, job_id: str) -> bool:
+    """Let the deliveries of a job that wait begin now; whether there are any."""
+    waiting = client.list_workflows(
+        workflow_id_prefix=f"{job_id}/", status="DELAYED", load_input=False, load_output=False
+    )
+    for workflow in waiting:
+        client.set_workflow_delay(workflow.workflow_id, delay_seconds=0)
+    return bool(waiting)

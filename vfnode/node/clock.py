@@ -1,18 +1,25 @@
-"""What happens by the clock: quiet-time sweep, watch, retention, sign of life to systemd."""
+"""What happens by the clock: quiet-time sweep, watch, retention, sign of life to systemd.
+
+Pauses are measured on the monotonic clock. A scheduler that goes by the time of day, as
+APScheduler does, stands still for an hour when a time server sets the clock back by one.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from apscheduler.schedulers.background import BackgroundScheduler
+import structlog
 
 SWEEPS_PER_QUIET_TIME = 4  #: so a series waits at most a quarter longer than it must
 LONGEST_SWEEP_S = 1.0
 WATCH_S = 10.0
 RETENTION_S = 3600.0
 ROOM_S = 20.0  #: in which a fast sender fills two gigabytes
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -26,21 +33,44 @@ class Duties:
     heartbeat: Callable[[], None]
 
 
-def start_clock(duties: Duties, quiet_s: float) -> BackgroundScheduler:
-    """Start the clock in a thread of its own; stop it with ``shutdown()``."""
-    clock = BackgroundScheduler(timezone="UTC")
-    every = {
-        duties.sweep: min(LONGEST_SWEEP_S, quiet_s / SWEEPS_PER_QUIET_TIME),
-        duties.watch: WATCH_S,
-        duties.purge: RETENTION_S,
-        duties.make_room: ROOM_S,
-    }
+class Clock:
+    """Calls each duty again and again, in a thread of its own, so that none delays another."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def every(self, interval_s: float, duty: Callable[[], None]) -> None:
+        """Call ``duty`` from now on, with this pause before each time."""
+        arguments = (interval_s, duty)
+        thread = threading.Thread(target=self._repeat, args=arguments, daemon=True, name="clock")
+        self._threads.append(thread)
+        thread.start()
+
+    def shutdown(self) -> None:
+        """Begin no duty any more, and wait for those that have begun."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _repeat(self, interval_s: float, duty: Callable[[], None]) -> None:
+        while not self._stopping.wait(interval_s):
+            try:
+                duty()
+            except Exception:
+                log.exception("duty failed")  # the next time may find a better world
+
+
+def start_clock(duties: Duties, quiet_s: float) -> Clock:
+    """Start the clock; stop it with ``shutdown()``."""
+    clock = Clock()
+    clock.every(min(LONGEST_SWEEP_S, quiet_s / SWEEPS_PER_QUIET_TIME), duties.sweep)
+    clock.every(WATCH_S, duties.watch)
+    clock.every(RETENTION_S, duties.purge)
+    clock.every(ROOM_S, duties.make_room)
     watchdog_s = watchdog_interval_s()
     if watchdog_s is not None:
-        every[duties.heartbeat] = watchdog_s / 2
-    for duty, interval_s in every.items():
-        clock.add_job(duty, "interval", seconds=interval_s, coalesce=True, max_instances=1)
-    clock.start()
+        clock.every(watchdog_s / 2, duties.heartbeat)
     return clock
 
 

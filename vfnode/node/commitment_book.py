@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Column, DateTime, Engine, String, Table, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from vfnode.node.database import metadata, receipts
+from vfnode.node.database import metadata, patient, receipts
 
 requests = Table(
     "vfnode_commitment_requests",
@@ -46,6 +46,7 @@ class CommitmentBook:
         """A destination is about to be asked under this transaction."""
         self._insert_once(requests, transaction_uid=transaction_uid, destination=destination)
 
+    @patient
     def record(self, report: CommitmentReport) -> bool:
         """A destination has answered; what it lacks loses its receipt, to be sent again.
 
@@ -69,6 +70,7 @@ class CommitmentBook:
             connection.execute(delete(receipts).where(lost))
         return True
 
+    @patient
     def missing(self, destination: str, sop_instance_uids: Iterable[str]) -> set[str]:
         """Which of these objects the destination has not committed to."""
         wanted = set(sop_instance_uids)
@@ -79,6 +81,7 @@ class CommitmentBook:
         with self._engine.connect() as connection:
             return wanted - set(connection.scalars(query))
 
+    @patient
     def _insert_once(self, table: Table, **values: object) -> None:
         try:
             with self._engine.begin() as connection:

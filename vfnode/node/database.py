@@ -6,9 +6,13 @@ that one backup holds both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
 
+import structlog
 from sqlalchemy import (
     Column,
     DateTime,
@@ -22,12 +26,19 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from vfnode.errors import SettingsError
 
-BUSY_TIMEOUT_MS = 30_000  #: as long as DBOS waits for the same file
+BUSY_TIMEOUT_MS = 5_000  #: that SQLite waits for a lock before it says that there is one
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  #: before a database is asked again
+PATIENCE_S = 600.0  #: with a database that is locked, full or away; a backup takes so long
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+log = structlog.get_logger()
 
 metadata = MetaData()
 
@@ -67,6 +78,28 @@ receipts = Table(
     Column("status", Integer, nullable=False),
     Column("stored_at", DateTime(timezone=True), nullable=False),
 )
+
+
+def patient(entry: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """Ask a database again that is locked, full or away: no study is to fail for that.
+
+    DBOS does the same with its own tables. For entries that may be made twice.
+    """
+
+    @functools.wraps(entry)
+    def patiently(*arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
+        deadline_s, pause_s = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
+        while True:
+            try:
+                return entry(*arguments, **named)
+            except OperationalError as error:
+                if time.monotonic() > deadline_s:
+                    raise
+                log.warning("database not ready", reason=str(error.orig), again_in_s=pause_s)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    return patiently
 
 
 @contextmanager

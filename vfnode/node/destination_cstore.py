@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydicom import dcmread
 
 from vfnode.errors import DeliveryRefusedError, ResultError
+from vfnode.node.archive_query import held_by_archive
 from vfnode.node.object_forms import form_for, forms_of
 from vfnode.node.result_object import OnStored, ResultObject
 from vfnode.node.settings import Settings
@@ -75,3 +76,12 @@ class CStoreDestination:
                     on_stored(form, status)
         if refusals:
             raise DeliveryRefusedError("; ".join(refusals))
+
+    def held(self, objects: Sequence[ResultObject]) -> set[str]:
+        """What it has, by C-FIND.
+
+        Raises:
+            DeliveryDeferredError: it does not answer now.
+            DeliveryRefusedError: it offers no query.
+        """
+        return held_by_archive(self._peer, objects)

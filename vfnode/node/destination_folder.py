@@ -49,9 +49,17 @@ class FolderDestination:
                 ) from error
             on_stored(each, STORED)
 
+    def held(self, objects: Sequence[ResultObject]) -> set[str]:
+        """What stands in the folder: a file there is whole."""
+        return {each.sop_instance_uid for each in objects if self._path_of(each).exists()}
+
+    def _path_of(self, each: ResultObject) -> Path:
+        header = dcmread(each.path, specific_tags=["StudyInstanceUID"], stop_before_pixels=True)
+        return self._folder / str(header.StudyInstanceUID) / f"{each.sop_instance_uid}.dcm"
+
     def _write(self, each: ResultObject) -> None:
-        study_uid = str(dcmread(each.path, specific_tags=["StudyInstanceUID"]).StudyInstanceUID)
-        study = self._folder / study_uid
+        path = self._path_of(each)
+        study = path.parent
         study.mkdir(exist_ok=True)
         temporary = study / f".{uuid.uuid4().hex}.part"
         try:
@@ -59,7 +67,7 @@ class FolderDestination:
                 file.write(each.path.read_bytes())
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(study / f"{each.sop_instance_uid}.dcm")
+            temporary.replace(path)
         finally:
             Path(temporary).unlink(missing_ok=True)
         sync_folder(study)

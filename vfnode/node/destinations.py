@@ -31,6 +31,13 @@ class Destination(Protocol):
             DeliveryRefusedError: what was not told of will never be taken.
         """
 
+    def held(self, objects: Sequence[ResultObject]) -> set[str]:
+        """SOP instance UIDs of those objects that the receiver says it has.
+
+        Raises:
+            DeliveryError: it cannot be asked.
+        """
+
 
 #: kind -> maker, given the settings of the destination and those of the node
 DESTINATION_KINDS: Mapping[str, Callable[[DestinationSection, Settings], Destination]] = {

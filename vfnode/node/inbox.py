@@ -19,6 +19,7 @@ from vfnode.errors import InboxFullError
 from vfnode.node.instance_header import ReceivedInstance, SeriesKey, series_of
 
 SUFFIX = ".dcm"
+CONFLICT = ".conflict"  #: of the mark beside an instance that came again with other bytes
 INCOMING = ".incoming"  #: folder of temporary files, in the inbox so that a link can be made
 
 
@@ -75,7 +76,8 @@ class Inbox:
         """Let go of these instances of a series; those that are gone already do not matter."""
         folder = self._folder(key)
         for uid in instance_uids:
-            (folder / f"{uid}{SUFFIX}").unlink(missing_ok=True)
+            for suffix in (SUFFIX, CONFLICT):
+                (folder / f"{uid}{suffix}").unlink(missing_ok=True)
         for emptied in (folder, folder.parent):
             if emptied.is_dir() and not any(emptied.iterdir()):
                 emptied.rmdir()
@@ -92,7 +94,7 @@ class Inbox:
         return len(leftovers)
 
     def _folder(self, key: SeriesKey) -> Path:
-        return self._root / key.study_instance_uid / key.series_instance_uid
+        return _series_folder(self._root, key)
 
     def _store(self, path: Path, content: bytes) -> Arrival:
         temporary = self._incoming / f"{uuid.uuid4().hex}.part"
@@ -101,6 +103,15 @@ class Inbox:
             return _link(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def conflicting_instances(root: Path, key: SeriesKey) -> list[str]:
+    """SOP instance UIDs in an inbox that came again with other bytes; the first were kept."""
+    return sorted(path.stem for path in _series_folder(root, key).glob(f"*{CONFLICT}"))
+
+
+def _series_folder(root: Path, key: SeriesKey) -> Path:
+    return root / key.study_instance_uid / key.series_instance_uid
 
 
 def _write_synced(path: Path, content: bytes) -> None:
@@ -116,8 +127,10 @@ def _link(temporary: Path, path: Path) -> Arrival:
     try:
         path.hardlink_to(temporary)
     except FileExistsError:
-        same = path.read_bytes() == temporary.read_bytes()
-        arrival = Arrival.REPEATED if same else Arrival.CONFLICTING
+        arrival = Arrival.REPEATED
+        if path.read_bytes() != temporary.read_bytes():
+            arrival = Arrival.CONFLICTING
+            path.with_suffix(CONFLICT).touch()
     else:
         arrival = Arrival.STORED
     # Also for a repeated one: its first sender may not have come as far as this line.

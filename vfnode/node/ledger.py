@@ -7,10 +7,10 @@ Every entry may be made twice with the same result.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Table, and_, insert, select, true, update
+from sqlalchemy import ColumnElement, Engine, Row, Table, and_, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from vfnode.node.database import (
@@ -19,6 +19,7 @@ from vfnode.node.database import (
     jobs,
     metadata,
     open_database,
+    patient,
     receipts,
 )
 from vfnode.node.instance_header import SeriesKey
@@ -67,7 +68,7 @@ class Ledger:
             instances=instances,
             state=JobState.WAITING.value,
             stage="queued",
-            created_at=_now(),
+            created_at=self._moment_after(key),
             updated_at=_now(),
         )
 
@@ -80,6 +81,7 @@ class Ledger:
         """Record why a job stands where it stands; the code is empty where there is none."""
         self._update(jobs, {"job_id": job_id}, reason_code=reason_code, reason=reason)
 
+    @patient
     def settle(self, job_id: str) -> JobState:
         """Set the state of a job from those of its deliveries, and return it."""
         with self._engine.begin() as connection:
@@ -130,6 +132,7 @@ class Ledger:
             stored_at=_now(),
         )
 
+    @patient
     def received(self, destination: str, sop_instance_uids: Sequence[str]) -> set[str]:
         """Which of these objects a destination has already."""
         query = select(receipts.c.sop_instance_uid).where(
@@ -139,6 +142,7 @@ class Ledger:
         with self._engine.connect() as connection:
             return set(connection.scalars(query))
 
+    @patient
     def jobs(self, job_id: str | None = None, series_uid: str | None = None) -> list[Job]:
         """All jobs, oldest first, or those with this identifier or of this series."""
         wanted: list[ColumnElement[bool]] = [true()]
@@ -156,6 +160,19 @@ class Ledger:
             )
         return [_job(row, ways, stored) for row in found]
 
+    @patient
+    def _moment_after(self, key: SeriesKey) -> datetime:
+        """Now; where the clock was set back, just after the newest job of the series.
+
+        A later job replaces the report of an earlier one: their order must hold.
+        """
+        same = jobs.c.series_instance_uid == key.series_instance_uid
+        with self._engine.connect() as connection:
+            latest = connection.scalar(select(func.max(jobs.c.created_at)).where(same))
+        after = _utc(latest) + timedelta(milliseconds=1) if latest else _now()
+        return max(_now(), after)
+
+    @patient
     def _insert(self, table: Table, **values: Any) -> bool:
         try:
             with self._engine.begin() as connection:
@@ -164,6 +181,7 @@ class Ledger:
             return False
         return True
 
+    @patient
     def _update(self, table: Table, key: dict[str, str], **values: Any) -> None:
         rows = and_(*(table.c[name] == value for name, value in key.items()))
         with self._engine.begin() as connection:
@@ -175,7 +193,10 @@ def _settled(states: set[JobState], reason_code: str) -> JobState:
         if reason_code == Reason.COMPUTE_FAILED.code:  # told, and still a person's work
             return JobState.FAILED
         return JobState.REJECTED if reason_code else JobState.DELIVERED
-    return JobState.WAITING if JobState.WAITING in states else JobState.FAILED
+    for state in (JobState.RUNNING, JobState.WAITING):  # another delivery is not over yet
+        if state in states:
+            return state
+    return JobState.FAILED
 
 
 def _job(row: Row[Any], ways: Sequence[Row[Any]], stored: Sequence[Row[Any]]) -> Job:

@@ -11,7 +11,6 @@ import structlog
 #: Libraries whose own lines are kept from this level on; below it they are of no use to a
 #: person who runs a node, or may quote what a message says.
 LIBRARY_LEVELS = {
-    "apscheduler": logging.WARNING,
     "dbos": logging.WARNING,
     "dicomweb_client": logging.ERROR,
     "pynetdicom": logging.ERROR,

@@ -1,6 +1,7 @@
 """The forms of one object: what a destination that refuses its SOP class may take instead.
 
-Which form is sent is decided by what the destination accepts when an association opens.
+Which form is sent is decided by what the destination accepts when an association opens, or, by
+HTTP, by its answer to each form.
 """
 
 from __future__ import annotations
@@ -37,10 +38,19 @@ def form_for(each: ResultObject, accepted: Collection[str]) -> ResultObject:
     """
     for form in forms_of(each):
         if form.sop_class_uid in accepted:
-            if form is not each and not form.path.exists():
-                _write(form, each.path.parent)
-            return form
+            return written_form(form, each)
     return each
+
+
+def written_form(form: ResultObject, each: ResultObject) -> ResultObject:
+    """A form of an object with its file written.
+
+    Raises:
+        ResultError: the form cannot be made.
+    """
+    if form is not each and not form.path.exists():
+        _write(form, each.path.parent)
+    return form
 
 
 def held_form(each: ResultObject, received: Collection[str]) -> ResultObject | None:

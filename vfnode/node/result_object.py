@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,14 @@ from pydicom import dcmread
 from vfnode.spine.genant import GenantGrade
 
 RESULT_NAME = "result.json"
+#: The DICOM outputs (vfnode.dicom.outputs) as settings name them -> their files.
+OBJECT_FILES = {
+    "report": "report.sr.dcm",
+    "picture": "sagittal.sc.dcm",
+    "plain_picture": "sagittal-plain.sc.dcm",
+    "projection": "projection.sc.dcm",
+    "key_objects": "pictures.ko.dcm",
+}
 POSITIVE = {GenantGrade.MODERATE.value, GenantGrade.SEVERE.value}
 
 
@@ -29,9 +37,15 @@ class ResultObject:
 OnStored = Callable[[ResultObject, int], None]
 
 
-def result_objects(folder: Path) -> list[ResultObject]:
-    """The DICOM objects of a results folder, in order of their names."""
-    return [_result_object(path) for path in sorted(folder.glob("*.dcm"))]
+def result_objects(folder: Path, names: Collection[str] = ()) -> list[ResultObject]:
+    """The DICOM objects of a results folder, in order of their files' names.
+
+    Args:
+        names: of ``OBJECT_FILES``, those that are wanted; all of them where empty.
+    """
+    wanted = {OBJECT_FILES[name] for name in names}
+    paths = sorted(folder.glob("*.dcm"))
+    return [_result_object(path) for path in paths if not wanted or path.name in wanted]
 
 
 def holds_fracture(folder: Path) -> bool:

@@ -10,8 +10,8 @@ import structlog
 
 from vfnode.node.completeness import Completeness
 from vfnode.node.job import Job, JobState
+from vfnode.node.parts import Parts
 from vfnode.node.spool import job_folder, read_instances
-from vfnode.node.steps import Parts
 
 FINISHED = {JobState.DELIVERED, JobState.REJECTED}
 MEGABYTE = 1_000_000

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from vfnode.node.settings_section import AE_TITLE, Section
+
+SentObject = Literal["report", "picture", "plain_picture", "projection", "key_objects"]
 
 
 class DestinationSection(Section):
@@ -26,6 +29,12 @@ class DestinationSection(Section):
         default=False,
         description="Whether it gets only results with a moderate or severe fracture, as a "
         "worklist for a fracture service wants. Off: a normal result is a result.",
+    )
+    objects: tuple[SentObject, ...] = Field(
+        default=(),
+        examples=[["report", "picture"]],
+        description="Which objects it gets, of those that [results] makes: report, picture, "
+        "plain_picture, projection, key_objects. Empty: all of them.",
     )
     ae_title: str = Field(
         default="",
@@ -73,6 +82,12 @@ class DestinationSection(Section):
         le=600,
         description="Seconds to wait for its commitment before the delivery is put off; one "
         "that comes later counts at the next attempt.",
+    )
+    query_before_resend: bool = Field(
+        default=True,
+        description="Whether it is asked (C-FIND, QIDO-RS) for an object whose sending was "
+        "interrupted, before that is sent again. Where it cannot be asked the object is sent "
+        "again, with the same UID; off for a PACS that takes long to refuse a query.",
     )
     timeout_s: float = Field(
         default=30.0, gt=0, description="Seconds to wait for a connection or one response."

@@ -8,59 +8,27 @@ the program.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from vfnode.errors import (
     ComputeError,
-    DeliveryDeferredError,
-    DeliveryRefusedError,
     NotEvaluableError,
     VfnodeError,
 )
 from vfnode.node.analysis_store import save_analysis
-from vfnode.node.commitment import Commitments
-from vfnode.node.destination_cstore import peer_of
-from vfnode.node.destinations import Destination
 from vfnode.node.earlier_results import earlier_report, set_aside
-from vfnode.node.inbox import Inbox
 from vfnode.node.job import Job, JobState
-from vfnode.node.ledger import Ledger
-from vfnode.node.object_forms import forms_of, held_form
-from vfnode.node.result_object import ResultObject, holds_fracture, result_objects
+from vfnode.node.parts import Parts
+from vfnode.node.result_object import holds_fracture
 from vfnode.node.series_reader import refusal
-from vfnode.node.settings import Settings
-from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.spool import job_folder, read_instances
 from vfnode.spine.report import Reason
 
 COMPUTE_ATTEMPTS = 2
 
 log = structlog.get_logger()
-
-
-class ComputeService(Protocol):
-    """What computes and builds: the child process, or a fake."""
-
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """As :meth:`vfnode.node.compute_client.ComputeClient.ask`."""
-
-    def stop(self) -> None:
-        """Compute nothing more; what waits for an answer is let go of."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the steps work with; wired in app.py."""
-
-    settings: Settings
-    inbox: Inbox
-    ledger: Ledger
-    compute: ComputeService
-    destinations: Mapping[str, Destination]
-    commitments: Commitments
 
 
 class Steps:
@@ -108,34 +76,8 @@ class Steps:
         for name in chosen:
             self._ledger.set_delivery(job_id, name, JobState.WAITING, 0, "")
         if not chosen:
-            self.settle(job_id)
+            self._ledger.settle(job_id)
         return chosen
-
-    def send(self, job_id: str, destination: str, attempt: int) -> float | None:
-        """Try once to deliver what a destination has no receipt for.
-
-        Returns:
-            Seconds until the next attempt; None when this was the last one.
-        """
-        self._ledger.set_state(job_id, JobState.RUNNING, "deliver")
-        state, reason, pause_s = JobState.DELIVERED, "", None
-        try:
-            self._send(job_id, destination)
-        except DeliveryDeferredError as error:
-            pause_s = pause_before_next_s(self._sections[destination], attempt)
-            state = JobState.FAILED if pause_s is None else JobState.WAITING
-            reason = str(error)
-        except DeliveryRefusedError as error:
-            state, reason = JobState.FAILED, str(error)
-        self._ledger.set_delivery(job_id, destination, state, attempt, reason)
-        tell = log.info if state is JobState.DELIVERED else log.warning
-        tell("delivery", job_id=job_id, destination=destination, state=state.value, reason=reason)
-        return pause_s
-
-    def settle(self, job_id: str) -> None:
-        """Set the state of the whole job from those of its deliveries."""
-        state = self._ledger.settle(job_id)
-        log.info("job", job_id=job_id, state=state.value)
 
     def fail(self, job_id: str, reason: str) -> None:
         """The job needs a person."""
@@ -194,40 +136,5 @@ class Steps:
                 log.warning("tried again", job_id=job_id, attempt=attempt, reason=str(error))
         return self._parts.compute.ask(request)
 
-    def _send(self, job_id: str, destination: str) -> None:
-        if destination not in self._parts.destinations:
-            raise DeliveryRefusedError(f"destination {destination} is no longer in the settings")
-        objects = result_objects(job_folder(self._parts.settings, job_id).results)
-        waiting = [each for each in objects if self._held(destination, each) is None]
-
-        def on_stored(each: ResultObject, status: int) -> None:
-            self._ledger.add_receipt(
-                job_id, destination, each.sop_instance_uid, each.sop_class_uid, status
-            )
-
-        if waiting:
-            self._parts.destinations[destination].send(waiting, on_stored)
-        section = self._sections[destination]
-        if section.commitment:
-            self._parts.commitments.require(
-                peer_of(section, self._parts.settings),
-                destination,
-                [self._held(destination, each) or each for each in objects],
-                section.commitment_wait_s,
-            )
-
-    def _held(self, destination: str, each: ResultObject) -> ResultObject | None:
-        """The form in which a destination has an object."""
-        uids = [form.sop_instance_uid for form in forms_of(each)]
-        return held_form(each, self._ledger.received(destination, uids))
-
     def _job(self, job_id: str) -> Job:
         return self._ledger.jobs(job_id)[0]
-
-
-def pause_before_next_s(section: DestinationSection, attempt: int) -> float | None:
-    """Seconds to wait after a failed attempt (from 1); None when there is to be no other."""
-    if attempt >= section.attempts:
-        return None
-    doublings = min(attempt - 1, 32)  # beyond any longest pause, and no overflow
-    return min(section.first_pause_s * 2.0**doublings, section.longest_pause_s)

@@ -18,12 +18,14 @@ import structlog
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, error
 
 from vfnode.node.choice import Verdict, is_urgent, judge
+from vfnode.node.delivery import DeliverySteps
 from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import FINAL, JobState
+from vfnode.node.parts import Parts
 from vfnode.node.series_facts import SeriesFacts, read_facts
 from vfnode.node.settings import Settings
 from vfnode.node.spool import job_folder, write_json
-from vfnode.node.steps import Parts, Steps
+from vfnode.node.steps import Steps
 
 ANALYSE, DELIVER = "analyse_series", "deliver_results"
 ANALYSIS_QUEUE, DELIVERY_QUEUE = "analysis", "delivery"
@@ -47,7 +49,7 @@ class Workflows:
         self._parts = parts
         self._steps = Steps(parts)
         DBOS(config=_config(parts.settings))
-        self._analyse = _register(self._steps)
+        self._analyse = _register(self._steps, DeliverySteps(parts))
 
     def start(self) -> None:
         """Go on with what was begun, and take new work."""
@@ -137,18 +139,18 @@ def _config(settings: Settings) -> DBOSConfig:
     }
 
 
-def _register(steps: Steps) -> Callable[[str, int], None]:
+def _register(steps: Steps, delivery: DeliverySteps) -> Callable[[str, int], None]:
     """Make the two workflows of these steps known to DBOS."""
 
     @DBOS.workflow(name=DELIVER, max_recovery_attempts=RECOVERIES)
     def deliver(job_id: str, destination: str, run: int, attempt: int) -> None:
         with _failing_visibly(steps, job_id):
-            pause_s = DBOS.run_step({"name": "send"}, steps.send, job_id, destination, attempt)
+            pause_s = DBOS.run_step({"name": "send"}, delivery.send, job_id, destination, attempt)
             if pause_s is not None:
                 following = (job_id, destination, run, attempt + 1)
                 with _as_workflow(*following), SetEnqueueOptions(delay_seconds=pause_s):
                     DBOS.enqueue_workflow(DELIVERY_QUEUE, deliver, *following)
-            DBOS.run_step({"name": "settle"}, steps.settle, job_id)
+            DBOS.run_step({"name": "settle"}, delivery.settle, job_id)
 
     @DBOS.workflow(name=ANALYSE, max_recovery_attempts=RECOVERIES)
     def analyse(job_id: str, run: int) -> None:

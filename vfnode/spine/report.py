@@ -40,10 +40,19 @@ class Reason(Enum):
         "The keypoints of a vertebral body are too uncertain to grade it",
     )
     METAL = ("metal", "Metal in or beside a vertebral body, which is not graded")
+    CEMENT = ("cement", "Bone cement in a vertebral body, which is not graded")
     LEVEL_UNKNOWN = ("level-unknown", "Vertebral levels are not named; bodies are numbered")
     LEVEL_UNCERTAIN = (
         "level-uncertain",
         "Vertebral levels are uncertain; all may be shifted by one",
+    )
+    FRAME_ASSUMED = (
+        "frame-assumed",
+        "The slices name no common frame of reference; one is assumed",
+    )
+    ONE_STACK_OF_SEVERAL = (
+        "one-stack-of-several",
+        "One of several stacks (phases) of the series was measured",
     )
     THICK_SLICES = ("thick-slices", "Slices thicker than 3 mm: heights are less certain")
 
@@ -246,6 +255,11 @@ class Analysis:
 
     report: FractureReport
     sagittal: SagittalImage | None
+
+    def with_quality(self, reasons: tuple[Reason, ...]) -> Analysis:
+        """The same analysis with further reasons that limit it; each is told once."""
+        quality = tuple(dict.fromkeys((*self.report.quality, *reasons)))
+        return replace(self, report=replace(self.report, quality=quality))
 
     def with_timing(self, stage: str, seconds: float) -> Analysis:
         """The same analysis with the wall time of one more stage."""

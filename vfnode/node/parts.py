@@ -1,0 +1,35 @@
+"""What the steps of the durable work are done with; wired in app.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from vfnode.node.commitment import Commitments
+from vfnode.node.destinations import Destination
+from vfnode.node.inbox import Inbox
+from vfnode.node.ledger import Ledger
+from vfnode.node.settings import Settings
+
+
+class ComputeService(Protocol):
+    """What computes and builds: the child process, or a fake."""
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """As :meth:`vfnode.node.compute_client.ComputeClient.ask`."""
+
+    def stop(self) -> None:
+        """Compute nothing more; what waits for an answer is let go of."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one node."""
+
+    settings: Settings
+    inbox: Inbox
+    ledger: Ledger
+    compute: ComputeService
+    destinations: Mapping[str, Destination]
+    commitments: Commitments
