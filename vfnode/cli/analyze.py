@@ -27,6 +27,7 @@ STAGES = {
     "straighten": "straightening",
     "detect": "finding vertebral bodies",
     "refine": "measuring each body",
+    "label": "naming the levels",
     "picture": "sampling the picture",
     "build": "writing the results",
 }

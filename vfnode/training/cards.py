@@ -83,7 +83,7 @@ def levels_card(figures: dict[str, float], minutes: float, boxes: int) -> str:
             "(`vfnode/spine/level_chain.py`)."
         ),
         recipe=(
-            f"3D and 1D convolutions, 0.26 million parameters, trained for {minutes:g} minutes on\n"
+            f"3D and 1D convolutions, 0.13 million parameters, trained for {minutes:g} minutes on\n"
             f"one CPU core, {boxes} drawn patients, resized, shortened, narrowed and degraded\n"
             "anew at every reading. One patient in twelve has 11 or 13 pairs of ribs; organs are\n"
             "moved up and down against the spine, so that ribs, pelvis and skull name the levels."
