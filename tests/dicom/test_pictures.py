@@ -1,5 +1,7 @@
 """The three pictures of a result: one series, one truth."""
 
+import json
+
 import numpy as np
 import pydicom
 import pytest
@@ -9,21 +11,25 @@ from tests.dicom.test_drawing import DEFICIENCIES, lab
 from tests.factories import (
     CREATED,
     MILD,
+    MODELS,
     MODERATE,
     NORMAL,
+    PITCH_MM,
     SEVERE,
     make_analysis,
-    make_sagittal,
     make_series,
     make_volume,
 )
 from vfnode.dicom.check_subject import children, number
-from vfnode.dicom.ct_series import read_ct_series
 from vfnode.dicom.drawing import draw_projection
 from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.picture_layout import PictureFacts, layout
 from vfnode.dicom.projection import project_sagittal
+from vfnode.spine.body_aligned import body_aligned_image
 from vfnode.spine.curve import SpineCurve
+from vfnode.spine.report import Analysis, FractureReport, VertebraFinding
+from vfnode.spine.resample import window
+from vfnode.spine.vertebra import COLUMNS, VertebralLevel
 from vfnode.spine.volume import CTVolume
 
 PICTURES = ("sagittal.sc.dcm", "sagittal-plain.sc.dcm", "projection.sc.dcm")
@@ -106,21 +112,55 @@ def test_the_ruler_tells_the_heights_of_the_report(index, result):
         assert length_mm == pytest.approx(number(item), abs=0.3)
 
 
-def test_points_of_the_report_lie_on_the_same_anatomy_in_the_ct(result):
-    """SCOORD3D -> voxels of the CT as it was sent: the HU there are those of the picture."""
-    series = read_ct_series([result / "ct"])[0]
-    sagittal = make_sagittal()
-    report = read(result, "report.sr.dcm")
-    for group, finding in zip(
-        children(report, "126010")[0].ContentSequence[1:], ANALYSIS.report.vertebrae, strict=True
-    ):
-        for column, item in enumerate(children(group, "121207")):
-            line = next(x for x in item.ContentSequence if x.ValueType == "SCOORD3D")
-            ends = np.array(line.GraphicData).reshape(2, 3)
-            on_picture = sagittal.to_sagittal(ends)
+def tilted_analysis(volume):
+    """Bodies that lean forward by 0 to 30 degrees, on the image that shows each in its frame."""
+    findings, curve = [], []
+    for index, degrees in enumerate((0.0, 10.0, 20.0, 30.0)):
+        turn = np.deg2rad(degrees)
+        posterior = np.array([0.0, np.cos(turn), -np.sin(turn)])
+        caudal = np.array([0.0, -np.sin(turn), -np.cos(turn)])
+        centre = np.array([0.0, 2.0 * index, 70.0 - PITCH_MM * 1.2 * index])
+        curve.append(centre)
+        ends = np.array([-9.0, 9.0 - index])
+        columns = np.array([-12.0, 0.0, 12.0])
+        findings.append(centre + columns[:, None, None] * posterior + ends[None, :, None] * caudal)
+    line = SpineCurve.from_points(np.array(curve), 1.0)
+    keypoints = np.array(findings)
+    sagittal, drawn = body_aligned_image(volume, line, keypoints)
+    bodies = tuple(
+        VertebraFinding(VertebralLevel(f"T{7 + i}"), 0.9, 0.9, keypoints[i], drawn[i], 0.5)
+        for i in range(len(drawn))
+    )
+    return Analysis(FractureReport(MODELS, line, bodies), sagittal)
 
-            np.testing.assert_allclose(on_picture, finding.keypoints_sagittal_mm[column], atol=0.05)
-            assert series.volume.contains(ends).all()
+
+def test_points_of_the_report_lie_on_the_same_anatomy_in_the_ct(tmp_path):
+    """SCOORD3D -> voxels of the CT as it was sent: the HU there are those of the picture."""
+    volume = make_volume((70, 64, 48), (2.0, 1.5, 1.5))
+    hu = (400 + 350 * np.sin(np.indices(volume.hu.shape)[:2].sum(0) / 2.2)).astype(np.int16)
+    striped = CTVolume(hu, volume.affine.copy())
+    series = make_series(tmp_path / "ct", striped)
+    build_and_write(tilted_analysis(striped), series, tmp_path / "out", created=CREATED)
+    picture = read(tmp_path, "sagittal-plain.sc.dcm").pixel_array[..., 0].astype(float)
+    told = json.loads((tmp_path / "out" / "result.json").read_text())
+    share = np.linspace(0.05, 0.95, 40)[:, None]
+    shown, expected = [], []
+    groups = children(read(tmp_path, "report.sr.dcm"), "126010")[0].ContentSequence[1:]
+    for group, vertebra in zip(groups, told["vertebrae"], strict=True):
+        for column, item in zip(COLUMNS, children(group, "121207"), strict=True):
+            line = next(x for x in item.ContentSequence if x.ValueType == "SCOORD3D")
+            first, last = np.array(line.GraphicData).reshape(2, 3)
+            in_ct = series.volume.sample(first + share * (last - first))
+            ends = vertebra["keypoints_sagittal_mm"][column]
+            superior, inferior = np.array(ends["superior"]), np.array(ends["inferior"])
+            drawn_mm = superior + share * (inferior - superior)
+            place = np.array(told["picture"]["origin_px"]) + drawn_mm / told["picture"]["pixel_mm"]
+            shown.append(picture[tuple(np.floor(place).astype(int).T[::-1])])
+            expected.append(window(in_ct, -250, 1000) * 255)
+
+    assert np.ptp(shown) > 120
+    assert np.abs(np.array(shown) - expected).mean() < 6
+    assert np.corrcoef(np.ravel(shown), np.ravel(expected))[0, 1] > 0.99
 
 
 def test_a_bright_point_of_the_ct_lies_where_the_projection_says():

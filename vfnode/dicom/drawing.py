@@ -73,7 +73,9 @@ def draw_projection(
     corner = np.array([place.left_px, place.top_px], float)
     bodies = [image.to_image(finding.keypoints_patient_mm) for finding in report.vertebrae]
     for finding, points in zip(report.vertebrae, bodies, strict=True):
-        _draw_outline(part, place.to_pixels(points) - corner, finding, place.pixel_mm)
+        # No segments here: an abnormal body stands out by its outline.
+        line = "width" if finding.is_graded and finding.grade.rank > 0 else "outline"
+        _draw_outline(part, place.to_pixels(points) - corner, finding, place.pixel_mm, line)
     page.paste(part, (place.left_px, place.top_px))
     picture_text.write_frame(page, place, facts, "projection")
     picture_text.write_severities(page, report, place, bodies, facts)
@@ -130,13 +132,18 @@ def _draw_body(
 
 
 def _draw_outline(
-    canvas: Canvas, points: FloatArray, finding: VertebraFinding, pixel_mm: float
+    canvas: Canvas,
+    points: FloatArray,
+    finding: VertebraFinding,
+    pixel_mm: float,
+    line: str = "outline",
 ) -> None:
-    """Hexagon of one body; ``points`` (3, 2, 2) in the canvas's pixels."""
+    """Hexagon of one body; ``points`` (3, 2, 2) in the canvas's pixels, ``line`` of segment_mm."""
     red, green, blue, _ = grade_colour(finding)
     hexagon = [*points[:, 0], *points[::-1, 1], points[0, 0]]
-    width = layout()["segment_mm"]["outline"] / pixel_mm
-    canvas.line([_point(p) for p in hexagon], (red, green, blue, 140), width)
+    width = layout()["segment_mm"][line] / pixel_mm
+    alpha = 140 if line == "outline" else 255
+    canvas.line([_point(p) for p in hexagon], (red, green, blue, alpha), width)
 
 
 def grade_colour(finding: VertebraFinding) -> Colour:

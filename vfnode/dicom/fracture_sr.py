@@ -67,6 +67,7 @@ def build_fracture_sr(building: Building) -> Comprehensive3DSR:
     )
     # highdicom would copy and search the whole tree for every slice: half of the time.
     document.ContentSequence = content.ContentSequence
+    _keep_apart(document)
     document.CurrentRequestedProcedureEvidenceSequence = [
         evidence(context.series, building.made.get(PICTURE))
     ]
@@ -74,6 +75,14 @@ def build_fracture_sr(building: Building) -> Comprehensive3DSR:
     if context.replaces:
         document.PredecessorDocumentsSequence = [context.replaces.reference()]
     return document
+
+
+def _keep_apart(container: Dataset) -> None:
+    """Let viewers show each item with its name on a line of its own, not as running text."""
+    container.ContinuityOfContent = "SEPARATE"
+    for item in container.ContentSequence:
+        if item.ValueType == "CONTAINER":
+            _keep_apart(item)
 
 
 def _without_groups(root: Dataset) -> Dataset:
@@ -149,15 +158,15 @@ def _conclusion(building: Building) -> MeasurementsAndQualitativeEvaluations:
 
 def _study_measurements(building: Building) -> list[Measurement]:
     report = building.context.analysis.report
-    count = len(report.evaluated)
-    found = [
-        Measurement(
-            concept("vertebrae_graded"),
-            count,
-            concept("count"),
-            referenced_coordinates=_counted_on(building),
-        )
-    ]
+    graded = Measurement(
+        concept("vertebrae_graded"),
+        len(report.evaluated),
+        concept("count"),
+        referenced_coordinates=_counted_on(building),
+    )
+    # highdicom writes "12.0", which reads as if half a vertebra could be graded.
+    graded[0].MeasuredValueSequence[0].NumericValue = str(len(report.evaluated))
+    found = [graded]
     if report.min_height_ratio is not None:
         ratio = round(report.min_height_ratio, 4)
         found.append(Measurement(concept("min_height_ratio"), ratio, concept("ratio")))

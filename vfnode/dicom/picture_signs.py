@@ -45,7 +45,7 @@ def write_directions(page: Canvas, place: Geometry) -> None:
     """DICOM's letters of direction (PS3.3 C.7.6.1.1.1), beside the spine and not on it."""
     left, top = place.left_px, place.top_px
     right, bottom = left + place.width_px, top + place.height_px
-    beside = left + place.width_px * 0.28
+    beside = left + place.width_px * 0.14
     for letter, at in (
         ("A", (left + 14, top + 16)),
         ("P", (right - 14, top + 16)),

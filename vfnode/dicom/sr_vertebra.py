@@ -18,7 +18,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage
 
 from vfnode.dicom.answers import presence_name, tracking_name
-from vfnode.dicom.picture_layout import level_certainty
+from vfnode.dicom.picture_layout import UNKNOWN, level_certainty
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import concept, level_concept, reason_concept
@@ -94,16 +94,16 @@ def _ratios(finding: VertebraFinding) -> list[Measurement]:
 
 
 def _certainties(finding: VertebraFinding) -> list[Measurement]:
+    """How exact and how sure; nothing of the confidence of a name that was not given."""
     uncertainty = round(finding.uncertainty_mm, HEIGHT_DECIMALS)
+    shares = {"objectness": finding.objectness}
+    if finding.level is not UNKNOWN:
+        shares["level_confidence"] = finding.level_confidence
     return [
         Measurement(concept("uncertainty"), uncertainty, concept("millimetre")),
-        Measurement(
-            concept("objectness"), round(finding.objectness, RATIO_DECIMALS), concept("ratio")
-        ),
-        Measurement(
-            concept("level_confidence"),
-            round(finding.level_confidence, RATIO_DECIMALS),
-            concept("ratio"),
+        *(
+            Measurement(concept(name), round(share, RATIO_DECIMALS), concept("ratio"))
+            for name, share in shares.items()
         ),
     ]
 
