@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 #: Prebuilt OHIF; `make viewer` fetches it.
 DIST = Path(__file__).parents[2] / ".ohif"
@@ -74,7 +74,9 @@ PLACE = """() => {
     far: at(100, 100),
   };
 }"""
-WAIT_MS = 30_000
+#: Two frames: the first draws what was asked for, the second shows that it was drawn.
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+WAIT_MS = 120_000  #: a software renderer on a busy machine
 
 
 def missing() -> str:
@@ -154,23 +156,25 @@ class StudyPage:
 
     def skip_tour(self) -> None:
         """Say no to the introduction that a new profile is shown once."""
-        self.page.get_by_text("Skip all").click()
+        self._press(self.page.get_by_text("Skip all"))
 
     def open_pictures(self, first: str) -> None:
         """Open the series of Secondary Captures at its first image."""
-        self.page.locator("[data-cy=study-browser-thumbnail]", has_text="vfnode").dblclick()
+        thumbnail = self.page.locator("[data-cy=study-browser-thumbnail]", has_text="vfnode")
+        self._press(thumbnail, "dblclick")
         self.page.wait_for_function(f"({PLACE})()?.far")
         self.page.keyboard.press("Home")
         self.wait_for_image(first)
 
     def open_report(self) -> None:
         """Open the SR."""
-        self.page.locator("[data-cy=study-browser-thumbnail-no-image]").dblclick()
+        thumbnail = self.page.locator("[data-cy=study-browser-thumbnail-no-image]")
+        self._press(thumbnail, "dblclick")
 
     def wait_for_image(self, sop_instance_uid: str) -> None:
         """Until the instance is shown and drawn."""
         self.page.wait_for_function(f"({PLACE})()?.instance === '{sop_instance_uid}'")
-        self.page.wait_for_timeout(500)  # two frames of a slow renderer
+        self.page.evaluate(DRAWN)
 
     def scroll_to(self, sop_instance_uid: str) -> None:
         """One image on, by the wheel."""
@@ -196,7 +200,7 @@ class StudyPage:
     def measure(self, ends: np.ndarray) -> float:
         """Lay the length tool along two points (2, 2) of the shown image; its reading, mm."""
         before = len(self.lengths())
-        self.page.locator("[data-cy=MeasurementTools-split-button-primary]").click()
+        self._press(self.page.locator("[data-cy=Length-btn]"))
         first, last = self.on_page(ends)
         self.page.mouse.move(*first)
         self.page.mouse.down()
@@ -205,7 +209,7 @@ class StudyPage:
         self.page.wait_for_function(
             f"services.measurementService.getMeasurements().length > {before}"
         )
-        self.page.wait_for_timeout(300)
+        self.page.evaluate(DRAWN)  # the reading is taken as the line is drawn
         return self.lengths()[-1]
 
     def lengths(self) -> list[float]:
@@ -215,6 +219,11 @@ class StudyPage:
         )
         assert all(text.endswith(" mm") for text in printed)
         return [float(text.removesuffix(" mm")) for text in printed]
+
+    def _press(self, element: Locator, event: str = "click") -> None:
+        # Not by the mouse: on a busy machine the pages' animations never come to rest.
+        element.wait_for(state="attached")
+        element.dispatch_event(event)
 
     def annotations(self) -> str:
         """What the viewer has written on the images."""

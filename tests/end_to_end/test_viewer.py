@@ -21,6 +21,7 @@ pytestmark = [
 ]
 PICTURES = ("sagittal.sc.dcm", "sagittal-plain.sc.dcm", "projection.sc.dcm")
 ANALYSIS = make_analysis()
+LEVELS = 3  #: of 255, that interpolation may change in an even part
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +88,13 @@ def test_the_three_pictures_are_shown_with_their_own_colours(study, result):
         own = picture.pixel_array[points[:, 0], points[:, 1]].astype(int)
 
         seen = study.screenshot()[y, x]
+        for _ in range(20):  # a slow machine shows thumbnails and progress for a while
+            if np.abs(seen - own).max() <= LEVELS:
+                break
+            study.page.wait_for_timeout(1000)
+            seen = study.screenshot()[y, x]
 
-        assert np.abs(seen - own).max() <= 3
+        assert np.abs(seen - own).max() <= LEVELS
         assert len(np.unique(own, axis=0)) > 5
 
 
