@@ -18,7 +18,7 @@ from vfnode.node.settings import Settings, load_settings
 
 HERE = Path(__file__).parent
 FAKE_COMPUTE = HERE.parent / "node" / "fake_compute.py"
-START_S, WAIT_S = 40.0, 60.0
+START_S, WAIT_S = 180.0, 180.0  #: generous: nothing passes by waiting, and machines are shared
 
 #: Notes every object that arrives whole, before Orthanc looks whether it has it already.
 COUNT_REQUESTS = """

@@ -17,7 +17,7 @@ from vfnode.node.spool import job_folder
 from vfnode.node.storage_scu import send_files
 from vfnode.node.testing import StoragePeer
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 @pytest.fixture

@@ -2,13 +2,22 @@
 
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 import pytest
-from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
+from pydicom import dcmread
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+)
 
 from tests.end_to_end.peers import wait_until
-from tests.node.factories import fake_child, node_settings, series_uid, write_ct
+from tests.node.factories import FACTS, fake_child, node_settings, series_uid, write_ct
 from vfnode.errors import SettingsError, VfnodeError
 from vfnode.node.app import running
 from vfnode.node.catalogue import list_jobs, retry, wait_for
@@ -16,11 +25,11 @@ from vfnode.node.compute_client import compute_program
 from vfnode.node.job import JobState
 from vfnode.node.orthanc import free_port
 from vfnode.node.settings_destination import DestinationSection
-from vfnode.node.spool import job_folder
-from vfnode.node.storage_scu import send_files
+from vfnode.node.spool import inbox_folder, job_folder
+from vfnode.node.storage_scu import Peer, association, send_files, store
 from vfnode.node.testing import StoragePeer
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 @pytest.fixture
@@ -167,6 +176,49 @@ def test_a_series_that_takes_the_node_down_time_and_again_fails(tmp_path, contro
 
     assert job.state is JobState.FAILED
     assert "the node died 20 times" in job.reason
+
+
+def test_a_sender_that_breaks_off_and_sends_again_makes_one_whole_job(
+    tmp_path, control, images, peer
+):
+    """What was acknowledged stays; the rest comes with the resend before the series is quiet."""
+    settings = node_settings(tmp_path, free_port(), destination(peer.port))
+
+    with node(settings, control):
+        break_off(settings, images[:3])
+        held = {path.stem for path in inbox_folder(settings).glob("*/*/*.dcm")}
+        send(settings, images)
+        job = finished(settings, images)
+
+    assert held == {str(dcmread(path).SOPInstanceUID) for path in images[:3]}
+    assert job.state is JobState.DELIVERED
+    assert [each.instances for each in list_jobs(settings)] == [4]
+
+
+def break_off(settings, images):
+    """Send some images, each of which is acknowledged, and abort the association."""
+    peer = Peer("VFNODE", "127.0.0.1", settings.node.port, "TEST")
+    with association(peer, {(str(CTImageStorage), str(ExplicitVRLittleEndian))}) as opened:
+        for path in images:
+            store(opened, dcmread(path), peer)
+        opened.abort()
+
+
+def test_several_senders_at_once_lose_nothing(tmp_path, control, peer):
+    """Four studies over four associations, instances of all of them in turn."""
+    settings = node_settings(tmp_path, free_port(), destination(peer.port))
+    studies = [
+        write_ct(tmp_path / f"ct{n}", facts=replace(FACTS, seed=f"sender {n}")) for n in range(4)
+    ]
+
+    with node(settings, control):
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(partial(send, settings), studies))
+        jobs = [finished(settings, images) for images in studies]
+
+    assert [job.state for job in jobs] == [JobState.DELIVERED] * 4
+    assert [job.instances for job in jobs] == [4] * 4
+    assert len(peer.requests) == len(set(peer.requests)) == 8
 
 
 def test_late_slices_make_another_job(tmp_path, control, images, peer):

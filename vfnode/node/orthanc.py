@@ -15,7 +15,7 @@ from vfnode.errors import VfnodeError
 
 #: Where it is installed; None where it is not. Debian's folder is not on a user's path.
 PROGRAM = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")
-START_S = 40.0
+START_S = 90.0
 LOOK_S = 0.05
 
 
