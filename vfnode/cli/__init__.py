@@ -30,9 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (analyze, demo, serve, send, jobs, retry, settings, check, evaluate):
+for command in (analyze, demo, serve, send, jobs, retry, settings, check, evaluate, train):
     app.command()(command)
-app.add_typer(train, name="train")
 
 
 def _print_version(wanted: bool) -> None:

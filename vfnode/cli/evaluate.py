@@ -53,7 +53,7 @@ def evaluate(
     needed = any(adapter_of(name)[0].needs_models for name in datasets)
     pipeline = _pipeline(models, device) if needed else None
     with Console(stderr=True).status("starting") as status:
-        options = Options(_synthesize, rounds, seed)
+        options = Options(synthesize, rounds, seed)
         summaries = [_summarize(name, options, pipeline, status) for name in datasets]
     _write(out, summaries, _described(pipeline, rounds, seed))
     print(f"{out / 'evaluation.html'}")
@@ -81,7 +81,7 @@ def _pipeline(models: Path | None, device: str) -> Pipeline:
     return load_pipeline(models_dir(models), device)
 
 
-def _synthesize(request: SyntheticRequest) -> tuple[CTVolume, Reading]:
+def synthesize(request: SyntheticRequest) -> tuple[CTVolume, Reading]:
     """Draw a CT; evaluation itself knows no generator."""
     from vfnode.evaluation.cases import UNDEFORMED, Body, Reading  # noqa: PLC0415
     from vfnode.training.synthetic.chest_ct import synthesize_chest_ct  # noqa: PLC0415

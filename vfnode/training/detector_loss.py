@@ -26,7 +26,8 @@ def detector_loss(model: nn.Module, batch: DetectorBatch) -> dict[str, torch.Ten
         "keypoints": 0.5 * 12 * ((found - wanted).abs().mean((1, 2, 3)) * weight).sum() / count,
         "heights": 0.5 * 3 * ((taller - tall).abs().mean(1) * weight).sum() / count / OFFSET_MM * 2,
         "ratios": 4 * (_log_ratios(taller) - _log_ratios(tall)).abs().mean(1).sum() / count,
-        "body": 2 * functional.binary_cross_entropy_with_logits(output[:, 13], batch.body),
+        "body": 2
+        * functional.binary_cross_entropy_with_logits(output[:, 13], batch.body, batch.asked),
     }
 
 
@@ -34,7 +35,7 @@ def _objectness(logit: torch.Tensor, batch: DetectorBatch) -> torch.Tensor:
     error = functional.binary_cross_entropy_with_logits(
         logit,
         batch.positive,
-        pos_weight=torch.tensor(_POSITIVE_WEIGHT),
+        pos_weight=logit.new_tensor(_POSITIVE_WEIGHT),
         reduction="none",
     )
     return (error * batch.counted).sum() / batch.counted.sum()
