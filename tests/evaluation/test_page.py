@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -40,6 +41,15 @@ def test_the_page_shows_every_table_and_what_the_paper_reached(summary):
 
     for expected in ("Table 1", "Table 2", "Table 3", "0.991", "Bland-Altman", "slice distance"):
         assert expected in text
+
+
+def test_folds_have_a_column_of_their_own(summary):
+    """Mean and deviation stand beside the pooled figure; without folds there is no such column."""
+    halves = [replace(r, fold=str(i % 2)) for i, r in enumerate(summary.results)]
+    by_folds = summarize("reference:list", "by hand", tuple(halves), seed=1)
+
+    assert "1.000 ± 0.000" in page([by_folds], ["vfnode"])  # recall
+    assert "over folds" not in page([summary], ["vfnode"])
 
 
 def test_names_are_shown_as_text_never_as_markup(summary):

@@ -18,6 +18,6 @@ def test_a_short_training_writes_a_bundle_that_loads(tmp_path: Path) -> None:
     loaded = load_bundle(folder)
     assert steps[0] == 1
     assert loaded.manifest.role == "spine"
-    assert loaded.manifest.command == "vfnode train spine --minutes 0.02 --seed 1"
+    assert loaded.manifest.command == "vfnode train spine --minutes 0.02 --seed 1 --images 1"
     assert loaded.manifest.training["steps"] == steps[-1]
     assert "synthetic images only" in (folder / "CARD.md").read_text()

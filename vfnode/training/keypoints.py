@@ -140,5 +140,5 @@ def _manifest(options: TrainingOptions, sizes: KeypointsSizes, site: SiteData) -
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
         training={"columns": sizes.columns, "batch_size": sizes.batch_size, "data": facts(site)},
-        command=command("keypoints", options, site),
+        command=command("keypoints", options, sizes.columns, site),
     )

@@ -117,6 +117,6 @@ def _manifest(options: TrainingOptions, sizes: LevelsSizes, mapped: bool) -> Mod
             "batch_size": sizes.batch_size,
             "data": _DATA[mapped],
         },
-        command=command("levels", options, SYNTHETIC_ONLY)
+        command=command("levels", options, sizes.boxes, SYNTHETIC_ONLY)
         + (" --label-maps FOLDER" if mapped else ""),
     )

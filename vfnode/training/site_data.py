@@ -111,9 +111,10 @@ def facts(site: SiteData) -> str | dict[str, Any]:
     }
 
 
-def command(role: str, options: TrainingOptions, site: SiteData) -> str:
-    """The command that makes the weights again."""
+def command(role: str, options: TrainingOptions, images: int, site: SiteData) -> str:
+    """The command that makes the weights again; `images` are drawn for it."""
     parts = [f"vfnode train {role} --minutes {options.minutes:g} --seed {options.seed}"]
+    parts.append(f"--images {images}")
     if options.start_from is not None:
         parts.append(f"--from {options.start_from}")
     parts += [f"--data {dataset}" for dataset in site.datasets]

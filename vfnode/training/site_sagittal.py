@@ -7,8 +7,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from vfnode.errors import TrainingError
-from vfnode.inference.pipeline import curve_through
 from vfnode.spine.curve import SpineCurve
+from vfnode.spine.curve_through import curve_through
 from vfnode.spine.straighten import straighten
 from vfnode.spine.volume import FloatArray
 from vfnode.training.detector_data import BEYOND_HU, Crop, random_placement

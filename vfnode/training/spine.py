@@ -77,5 +77,5 @@ def _manifest(options: TrainingOptions, sizes: SpineSizes) -> ModelManifest:
             "batch_size": sizes.batch_size,
             "data": facts(SYNTHETIC_ONLY),
         },
-        command=command("spine", options, SYNTHETIC_ONLY),
+        command=command("spine", options, sizes.volumes, SYNTHETIC_ONLY),
     )

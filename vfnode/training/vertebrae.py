@@ -132,5 +132,5 @@ def _manifest(options: TrainingOptions, sizes: VertebraeSizes, site: SiteData) -
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
         training={"images": sizes.images, "batch_size": sizes.batch_size, "data": facts(site)},
-        command=command("vertebrae", options, site),
+        command=command("vertebrae", options, sizes.images, site),
     )
