@@ -48,10 +48,8 @@ def spine(unread: int = 0) -> ReadSpine:
     return ReadSpine(CTVolume(hu, to_lps @ ras), bodies[:split], centres, None)
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> str:
+def write_reference(folder: Path) -> str:
     """A data set of two patients with the same phantom."""
-    folder = tmp_path_factory.mktemp("site")
     hu, affine = phantom()
     nibabel.save(nibabel.Nifti1Image(hu, affine), folder / "ct.nii.gz")
     entries = []
@@ -72,6 +70,11 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = folder / "list.json"
     path.write_text(json.dumps(entries))
     return f"reference:{path}"
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_reference(tmp_path_factory.mktemp("site"))
 
 
 def test_folds_share_out_every_patient_once():

@@ -11,11 +11,19 @@ _POSITIVE_WEIGHT = 3.0
 _LOWEST_MM = 1.0
 
 
-def detector_loss(model: nn.Module, batch: DetectorBatch) -> dict[str, torch.Tensor]:
-    """Objectness, offsets, heights, height ratios and the auxiliary segmentation."""
+def detector_loss(
+    model: nn.Module, batch: DetectorBatch, by_ratio: bool = True
+) -> dict[str, torch.Tensor]:
+    """Objectness, offsets, heights, height ratios and the auxiliary segmentation.
+
+    Args:
+        model: the detector.
+        batch: images and targets.
+        by_ratio: weigh points and heights by 1 / G; False to show what that brings.
+    """
     output = model(batch.image).float()
     positive = batch.positive > 0
-    weight = (1 / batch.ratio)[positive]
+    weight = (1 / batch.ratio if by_ratio else torch.ones_like(batch.ratio))[positive]
     count = max(1, len(weight))
     wanted = _segments(batch.offsets, positive)
     found = _segments(output[:, 1:13], positive)

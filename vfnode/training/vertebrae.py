@@ -1,5 +1,6 @@
 """Training of the vertebra detector: `vfnode train vertebrae`."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +11,7 @@ from torch import nn
 from vfnode.inference.bundle import LoadedModel, ModelManifest
 from vfnode.inference.detect_vertebrae import detect_in_image
 from vfnode.networks.vertebra_detector import VertebraDetector
+from vfnode.spine.vertebra import Vertebra
 from vfnode.training.cards import vertebrae_card
 from vfnode.training.detector_data import Crop, DetectorBatch, detector_batch, random_crop
 from vfnode.training.detector_loss import detector_loss
@@ -22,6 +24,8 @@ from vfnode.training.synthetic.plane.sagittal import GENERATOR_VERSION
 
 CROP = (256, 128)
 _WHOLE = (336, 160)
+#: Image (rows, columns), 1 mm, HU -> bodies found in it.
+Detect = Callable[[np.ndarray], Sequence[Vertebra]]
 _FEWEST = 3  #: matches below which no regression line is drawn
 
 
@@ -87,15 +91,17 @@ def _held_out(
     options: TrainingOptions, sizes: VertebraeSizes, loaded: LoadedModel
 ) -> dict[str, float]:
     held_out = sagittal_cache(options.work, sizes.held_out_images, options.seed + 8999)
-    return held_out_figures(loaded.model, held_out, options.seed)
+    return held_out_figures(
+        lambda hu: detect_in_image(hu, 1.0, loaded.model), held_out, options.seed
+    )
 
 
-def held_out_figures(model: nn.Module, cache: SagittalCache, seed: int) -> dict[str, float]:
+def held_out_figures(detect: Detect, cache: SagittalCache, seed: int) -> dict[str, float]:
     """Detection and measurement on degraded images that training never saw."""
     found_all, wanted_all, counts = [], [], np.zeros(3, int)  # matched, wanted, found
     for index in range(len(cache.hu)):
         crop = random_crop(np.random.default_rng([seed, 77, index]), cache, _WHOLE, index)
-        bodies = detect_in_image(crop.hu, 1.0, model)
+        bodies = detect(crop.hu)
         found = np.array([body.keypoints for body in bodies]).reshape(-1, 3, 2, 2)
         whole = _inside(crop.keypoints_px, crop.seen)
         pairs = match(found.mean((1, 2)), crop.keypoints_px.mean((1, 2)))
