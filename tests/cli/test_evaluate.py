@@ -3,9 +3,11 @@
 from typing import Any
 
 from rich.console import Console
+from typer.testing import CliRunner
 
 from tests.evaluation.factories import Remembered, column
 from tests.training.test_site_data import write_reference
+from vfnode.cli import app
 from vfnode.cli.evaluate import _Measured, _summarize, synthesize
 from vfnode.evaluation.datasets.adapter import Options
 
@@ -25,3 +27,15 @@ def test_each_fold_measures_its_own_patients_alone(tmp_path):
         ("anna", "first"),
         ("boris", "second"),
     ]
+
+
+def test_folds_bring_their_own_models(tmp_path):
+    """Models of two sources would leave it open what was measured."""
+    arguments = ["evaluate", "reference:list.json", "--out", str(tmp_path)]
+
+    outcome = CliRunner().invoke(
+        app, [*arguments, "--models", str(tmp_path), "--folds", str(tmp_path)]
+    )
+
+    assert outcome.exit_code == 2
+    assert "--folds" in outcome.output
