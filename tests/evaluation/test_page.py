@@ -86,4 +86,4 @@ def test_the_command_compares_experts_without_any_model(tmp_path):
     assert outcome.exit_code == 0, outcome.output
     data = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert data["datasets"][0]["cases"] == 2
-    assert "Expert against expert" in (tmp_path / "out" / "evaluation.html").read_text()
+    assert "expert against expert" in (tmp_path / "out" / "evaluation.html").read_text()

@@ -60,7 +60,8 @@ def evaluate(
     from vfnode.evaluation.datasets import adapter_of  # noqa: PLC0415
     from vfnode.evaluation.datasets.adapter import Options  # noqa: PLC0415
 
-    needed = any(adapter_of(name)[0].needs_models for name in datasets)
+    named = [adapter_of(dataset) for dataset in datasets]
+    needed = any(adapter.needs_models(source) for adapter, source in named)
     measured = _measured(models, folds or [], pure, device) if needed else (_NO_MODELS,)
     with Console(stderr=True).status("starting") as status:
         options = Options(synthesize, rounds, seed)
