@@ -127,12 +127,14 @@ def test_cancer500_with_its_ct_is_analysed_against_each_expert(tmp_path):
     adapter, source = adapter_of(f"cancer500:{tmp_path}")
 
     cases = list(adapter.cases(source, OPTIONS))
+    assert cases[0].load is not None
     _, reading = cases[0].load()
 
     assert adapter.needs_models(source)
     assert [case.name for case in cases] == ["a expert1", "a expert2"]
     assert cases[0].patient == cases[1].patient == "a"
     points = reading.bodies[0].keypoints_mm
+    assert points is not None
     assert points[0, 0] == pytest.approx([0.0, -30.0, 0.0])
     assert reading.bodies[0].heights_mm == pytest.approx([8.0] * 3)
 
