@@ -25,6 +25,7 @@ POOL = 4  #: cells of the backbone a cell of the head
 ANCHORS_MM = np.array([(17.0, 15.0), (26.0, 20.0), (34.0, 28.0)])  #: neck, chest, loin
 OUTPUTS = 17  #: an anchor: objectness, box (x, z, width, height), 12 keypoint coordinates
 MIN_SCORE, MAX_BOX_IOU = 0.5, 0.3
+MOST = 200  #: boxes that are compared with each other
 POSITIVE_WEIGHT = 5.0
 
 
@@ -135,12 +136,14 @@ def detect_by_boxes(model: nn.Module, hu: np.ndarray) -> tuple[Vertebra, ...]:
     with torch.inference_mode():
         output = model(torch.from_numpy(normalise(image))[None, None])[0].float().numpy()
     score = 1 / (1 + np.exp(-output[:, 0]))
+    likely = np.argwhere(score > MIN_SCORE)
+    likely = likely[np.argsort(-score[tuple(likely.T)])][:MOST]
     found = [
         Vertebra(
             decoded(output[anchor, 1:, row, column], anchor, (row, column)),
             float(score[anchor, row, column]),
             0.0,
         )
-        for anchor, row, column in np.argwhere(score > MIN_SCORE)
+        for anchor, row, column in likely
     ]
     return suppress(found, MAX_BOX_IOU, box_iou)

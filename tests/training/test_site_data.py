@@ -207,4 +207,4 @@ def test_data_sets_without_ct_or_for_the_evaluation_alone_are_refused(tmp_path, 
     with pytest.raises(UnreadableInputError, match="missing"):
         site_data([f"reference:{tmp_path / 'missing'}"], 0.5, None, 1, 1)
     with pytest.raises(TrainingError, match="synthetic CT alone"):
-        _recipe("spine", site_data([reference], 0.5, None, 1, 1), None)
+        _recipe("spine", site_data([reference], 0.5, None, 1, 1), None, None)

@@ -68,28 +68,39 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
     rounds: Annotated[
         int, typer.Option(min=1, help="semi-real: how often each CT is deformed anew.")
     ] = 4,
+    label_maps: Annotated[
+        Path | None,
+        typer.Option(
+            help="levels: folder of totalsegmentator-*.nii.gz with names: real skeletons."
+        ),
+    ] = None,
 ) -> None:
     """Train a model on synthetic CT, and on a site's own; resumable."""
     from vfnode.training.run import TrainingOptions, train_bundle  # noqa: PLC0415
 
     options = TrainingOptions(minutes, work, out, seed, threads, device, start)
-    recipe = _recipe(role, site_data(data or [], share, fold, rounds, seed), images)
+    site = site_data(data or [], share, fold, rounds, seed)
+    recipe = _recipe(role, site, images, label_maps)
     with _progress() as on_progress:
         folder = train_bundle(recipe(options), options, on_progress)
     print(f"model in {folder}")
 
 
-def _recipe(role: Role, site: SiteData, images: int | None) -> Callable[[TrainingOptions], Recipe]:
+def _recipe(
+    role: Role, site: SiteData, images: int | None, label_maps: Path | None
+) -> Callable[[TrainingOptions], Recipe]:
     """How a model is trained.
 
     Raises:
-        TrainingError: a site's CT for a model that learns from synthetic CT alone.
+        TrainingError: a site's CT or label maps for a model that does not learn from them.
     """
     from vfnode.training.keypoints import KeypointsSizes, keypoints_recipe  # noqa: PLC0415
     from vfnode.training.levels import LevelsSizes, levels_recipe  # noqa: PLC0415
     from vfnode.training.spine import SpineSizes, spine_recipe  # noqa: PLC0415
     from vfnode.training.vertebrae import VertebraeSizes, vertebrae_recipe  # noqa: PLC0415
 
+    if label_maps is not None and role != "levels":
+        raise TrainingError(f"{role} does not learn from label maps: leave out --label-maps")
     if role == "vertebrae":
         return partial(
             vertebrae_recipe, sizes=None if images is None else VertebraeSizes(images), site=site
@@ -102,27 +113,11 @@ def _recipe(role: Role, site: SiteData, images: int | None) -> Callable[[Trainin
         raise TrainingError(f"{role} learns from synthetic CT alone: leave out --data")
     if role == "spine":
         return partial(spine_recipe, sizes=None if images is None else SpineSizes(images))
-    return partial(levels_recipe, sizes=None if images is None else LevelsSizes(images))
-
-
-@train.command()
-def levels(
-    minutes: Minutes = 30.0,
-    out: Out = Path("models"),
-    work: Work = Path("training-work"),
-    seed: Seed = 1,
-    label_maps: Annotated[
-        Path | None,
-        typer.Option(help="Folder of totalsegmentator-*.nii.gz with names: real skeletons."),
-    ] = None,
-) -> None:
-    """The level labeller: which vertebra stands at each height of the spine."""
-    from vfnode.training.levels import LevelsOptions, train_levels  # noqa: PLC0415
-
-    options = LevelsOptions(minutes, work, out, seed=seed, label_maps=label_maps)
-    with _progress() as on_progress:
-        folder = train_levels(options, on_progress)
-    print(f"model in {folder}")
+    return partial(
+        levels_recipe,
+        sizes=None if images is None else LevelsSizes(images),
+        label_maps=label_maps,
+    )
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def _data(made: Mapping[str, Any]) -> str:
     """Whose images the weights have seen."""
     data = made["data"]
     if isinstance(data, str):
-        return "No patient's image was used: all training images are drawn by the program."
+        return f"No patient's image was used; data: {data}. Images are drawn by the program."
     started = made.get("started from")
     before = f" Training started from the weights `{started['sha256'][:12]}`." if started else ""
     left = ", ".join(data["left out"]) or "nobody"
