@@ -1,12 +1,14 @@
 """Every kind of data set gives cases of one form."""
 
 import json
+from datetime import UTC, datetime
 
 import nibabel
 import numpy as np
 import pytest
 
 from tests.evaluation.factories import Remembered, box, column, empty_volume
+from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
 from vfnode.errors import UnreadableInputError
 from vfnode.evaluation.cases import UNDEFORMED
 from vfnode.evaluation.datasets import ADAPTERS, adapter_of
@@ -109,6 +111,32 @@ def test_cancer500_compares_each_expert_with_each_other(tmp_path):
     points = pair.truth.keypoints_mm
     assert points is not None
     assert points[2, 0, 1] > points[0, 0, 1]  # the back is +y
+
+
+def test_cancer500_with_its_ct_is_analysed_against_each_expert(tmp_path):
+    """Voxels count in the CT itself: slice 10 of 2 mm below z 20 is z 0, row 4 of 5 mm is y -30."""
+    marks = [
+        {"segments": [[[y, 10, z], [y, 10, z + 4]] for y in (4, 6, 8)], "type": f"Th{i + 1}"}
+        for i, z in enumerate((10, 16))
+    ]
+    content = {"Annotation": {"expert1": marks, "expert2": marks}}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    (tmp_path / "b.json").write_text(json.dumps(content))
+    facts = CTSeriesFacts("cancer500", datetime(2026, 1, 2, tzinfo=UTC))
+    write_ct_series(empty_volume(), tmp_path / "a", facts)
+    adapter, source = adapter_of(f"cancer500:{tmp_path}")
+
+    cases = list(adapter.cases(source, OPTIONS))
+    assert cases[0].load is not None
+    _, reading = cases[0].load()
+
+    assert adapter.needs_models(source)
+    assert [case.name for case in cases] == ["a expert1", "a expert2"]
+    assert cases[0].patient == cases[1].patient == "a"
+    points = reading.bodies[0].keypoints_mm
+    assert points is not None
+    assert points[0, 0] == pytest.approx([0.0, -30.0, 0.0])
+    assert reading.bodies[0].heights_mm == pytest.approx([8.0] * 3)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Tables, intervals and subgroups."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from vfnode.evaluation.results import CaseResult, Pair
 
 def test_the_tables_of_the_paper_are_all_there():
     """Curve, detection, three tasks at two levels by two figures, and ours beyond."""
-    assert [len(table.rows) for table in TABLES[:3]] == [2, 5, 12]
+    assert [len(table.rows) for table in TABLES[:3]] == [2, 6, 12]
 
 
 def test_an_interval_draws_whole_patients():
@@ -42,6 +44,25 @@ def test_the_same_seed_gives_the_same_interval():
     results = [result((0.5, 0.5 + i / 50), patient=str(i)) for i in range(5)]
 
     assert figure_of(results, ratio_bias, seed=3) == figure_of(results, ratio_bias, seed=3)
+
+
+def test_folds_have_a_mean_and_a_deviation():
+    """Biases of 0.1 and 0.3 in two folds: mean 0.2, standard deviation 0.1414 (n - 1)."""
+    results = [
+        replace(result((0.5, 0.5 + bias), patient=fold), fold=fold)
+        for fold, bias in (("1", 0.1), ("2", 0.3))
+    ]
+
+    figure = figure_of(results, ratio_bias, seed=1)
+
+    assert (figure.fold_mean, figure.fold_sd) == pytest.approx((0.2, 0.1414), abs=1e-4)
+
+
+def test_without_folds_there_is_no_deviation():
+    """One set of models has no spread over models."""
+    figure = figure_of([result((0.5, 0.6))], ratio_bias, seed=1)
+
+    assert np.isnan([figure.fold_mean, figure.fold_sd]).all()
 
 
 def test_subgroups_are_cases_by_tag_and_bodies_by_group():

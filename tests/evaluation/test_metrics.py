@@ -114,5 +114,25 @@ def test_levels_count_only_where_both_sides_name_them():
     assert metrics.level_accuracy(results) == pytest.approx(1 / 2)
 
 
+def test_a_withheld_fracture_counts_as_not_found_and_as_withheld():
+    """The severe body was found, but not graded: it ranks last, and its ratio measures nothing."""
+    severe = Pair(body(ratio=0.5), replace(body(ratio=0.5), withheld=True))
+    results = [CaseResult("a", "A", (severe, *result((1.0, 0.95), (1.0, 0.9)).pairs), (), ())]
+
+    assert metrics.recall(results) == 1.0
+    assert metrics.withheld_share(results) == pytest.approx(1 / 3)
+    assert metrics.vertebra_auc(results) == 0.0
+    assert metrics.vertebra_sensitivity(results) == 0.0
+    assert metrics.ratio_bias(results) == pytest.approx(-0.075)
+
+
+def test_a_withheld_surplus_body_alarms_nobody():
+    """What is not graded does not count for the patient."""
+    surplus = replace(body(ratio=0.5), withheld=True)
+    ranked = patients([CaseResult("a", "A", result((0.9, 0.9)).pairs, (), (surplus,))])
+
+    assert list(ranked.ratio) == pytest.approx([0.9])
+
+
 def _uncertain(one, uncertainty_mm):
     return replace(one, uncertainty_mm=uncertainty_mm)

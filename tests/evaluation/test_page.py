@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -42,6 +43,15 @@ def test_the_page_shows_every_table_and_what_the_paper_reached(summary):
         assert expected in text
 
 
+def test_folds_have_a_column_of_their_own(summary):
+    """Mean and deviation stand beside the pooled figure; without folds there is no such column."""
+    halves = [replace(r, fold=str(i % 2)) for i, r in enumerate(summary.results)]
+    by_folds = summarize("reference:list", "by hand", tuple(halves), seed=1)
+
+    assert "1.000 ± 0.000" in page([by_folds], ["vfnode"])  # recall
+    assert "over folds" not in page([summary], ["vfnode"])
+
+
 def test_names_are_shown_as_text_never_as_markup(summary):
     """A folder may have any name."""
     text = page([summary], ["<b>"])
@@ -76,4 +86,4 @@ def test_the_command_compares_experts_without_any_model(tmp_path):
     assert outcome.exit_code == 0, outcome.output
     data = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert data["datasets"][0]["cases"] == 2
-    assert "Expert against expert" in (tmp_path / "out" / "evaluation.html").read_text()
+    assert "expert against expert" in (tmp_path / "out" / "evaluation.html").read_text()

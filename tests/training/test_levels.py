@@ -12,7 +12,8 @@ from vfnode.networks.level_labeller import CLASSES, LevelLabeller
 from vfnode.spine.spine_box import VOXEL_MM
 from vfnode.training.level_batches import ROWS, LevelBatches, level_loss, random_part
 from vfnode.training.level_boxes import FIRST_CLASS, LevelBox, cached_box
-from vfnode.training.levels import LevelsOptions, train_levels
+from vfnode.training.levels import LevelsSizes, levels_recipe
+from vfnode.training.run import TrainingOptions, train_bundle
 from vfnode.training.spine_volumes import draw_volume
 
 SEED = 4
@@ -87,11 +88,9 @@ def test_the_loss_does_not_look_at_rows_beyond_the_scan(box: LevelBox) -> None:
 
 def test_training_writes_a_bundle_that_loads(tmp_path: Path) -> None:
     """Network, manifest and card in one folder."""
-    options = LevelsOptions(
-        0.02, tmp_path / "work", tmp_path / "models", boxes=1, held_out=1, batch_size=1
-    )
+    options = TrainingOptions(0.02, tmp_path / "work", tmp_path / "models")
 
-    folder = train_levels(options)
+    folder = train_bundle(levels_recipe(options, LevelsSizes(1, 1, 1)), options)
 
     assert load_bundle(folder).manifest.held_out["spines"] == 1
     assert "Level labeller" in (folder / "CARD.md").read_text("utf-8")

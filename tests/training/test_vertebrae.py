@@ -8,9 +8,10 @@ from vfnode.inference.bundle import load_bundle
 from vfnode.inference.detect_vertebrae import OFFSET_MM
 from vfnode.training.detector_data import Crop, detector_batch, random_crop
 from vfnode.training.detector_loss import detector_loss
-from vfnode.training.keypoints import KeypointsOptions, train_keypoints
+from vfnode.training.keypoints import KeypointsSizes, keypoints_recipe
+from vfnode.training.run import TrainingOptions, train_bundle
 from vfnode.training.sagittal_cache import sagittal_cache
-from vfnode.training.vertebrae import VertebraeOptions, train_vertebrae
+from vfnode.training.vertebrae import VertebraeSizes, vertebrae_recipe
 
 
 def crop_with(centres_px: list[tuple[float, float]]) -> Crop:
@@ -78,26 +79,20 @@ def test_the_same_seed_reads_the_same_crop(tmp_path):
 
 
 def test_a_short_run_writes_a_bundle_that_loads(tmp_path):
-    options = VertebraeOptions(0.01, tmp_path, tmp_path, images=2, held_out_images=1)
+    options = TrainingOptions(0.01, tmp_path, tmp_path)
+    recipe = vertebrae_recipe(options, VertebraeSizes(images=2, held_out_images=1))
 
-    loaded = load_bundle(train_vertebrae(options))
+    loaded = load_bundle(train_bundle(recipe, options))
 
     assert loaded.manifest.role == "vertebrae"
     assert loaded.manifest.training["data"] == "synthetic only"
 
 
 def test_a_short_run_of_the_second_look_writes_a_bundle_that_loads(tmp_path):
-    options = KeypointsOptions(
-        0.01,
-        tmp_path,
-        tmp_path,
-        columns=1,
-        held_out_columns=1,
-        crops_per_held_out=8,
-        batch_size=4,
-    )
+    options = TrainingOptions(0.01, tmp_path, tmp_path)
+    sizes = KeypointsSizes(columns=1, held_out_columns=1, crops_per_held_out=8, batch_size=4)
 
-    loaded = load_bundle(train_keypoints(options))
+    loaded = load_bundle(train_bundle(keypoints_recipe(options, sizes), options))
 
     assert loaded.manifest.role == "keypoints"
     assert loaded.manifest.held_out["bodies"] > 0

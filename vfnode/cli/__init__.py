@@ -13,6 +13,7 @@ from rich.console import Console
 from vfnode import __version__
 from vfnode.cli.analyze import analyze
 from vfnode.cli.check import check
+from vfnode.cli.contact_sheet import contact_sheet
 from vfnode.cli.demo import demo
 from vfnode.cli.evaluate import evaluate
 from vfnode.cli.serve import jobs, retry, send, serve, settings
@@ -30,9 +31,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (analyze, demo, serve, send, jobs, retry, settings, check, evaluate):
+for command in (
+    analyze,
+    demo,
+    serve,
+    send,
+    jobs,
+    retry,
+    settings,
+    check,
+    evaluate,
+    train,
+    contact_sheet,
+):
     app.command()(command)
-app.add_typer(train, name="train")
+app.command()(contact_sheet)
 
 
 def _print_version(wanted: bool) -> None:

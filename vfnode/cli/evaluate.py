@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,12 +12,14 @@ import typer
 from rich.console import Console
 
 from vfnode import __version__
+from vfnode.cli.folds import patients_of_folds
 
 if TYPE_CHECKING:
     from rich.status import Status
 
     from vfnode.evaluation.cases import Reading
     from vfnode.evaluation.datasets.adapter import Options, SyntheticRequest
+    from vfnode.evaluation.results import CaseResult
     from vfnode.evaluation.summary import DatasetSummary
     from vfnode.inference.pipeline import Pipeline
     from vfnode.spine.volume import CTVolume
@@ -34,6 +37,16 @@ def evaluate(
     models: Annotated[
         Path | None, typer.Option(help="Folder with the models; without it the shipped ones.")
     ] = None,
+    folds: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Models folder of a training with --fold, measured on the patients that it left"
+            " out alone; give one a fold. Instead of --models."
+        ),
+    ] = None,
+    pure: Annotated[
+        bool, typer.Option("--pure", help="The paper's method alone, without the second look.")
+    ] = False,
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where the networks run.")
     ] = "auto",
@@ -42,46 +55,77 @@ def evaluate(
     ] = 4,
     seed: Annotated[int, typer.Option(help="Of deformations, drawn CT and the bootstrap.")] = 1,
 ) -> None:
-    """Measure how well vfnode measures: the paper's tables, plots, intervals.
-
-    Needs the extra packages of `pip install vfnode[evaluate]`.
-    """
+    """Measure how well vfnode measures: the paper's tables, plots, intervals."""
     # Imported here: the node and the other commands do without scikit-learn and matplotlib.
     from vfnode.evaluation.datasets import adapter_of  # noqa: PLC0415
     from vfnode.evaluation.datasets.adapter import Options  # noqa: PLC0415
 
-    needed = any(adapter_of(name)[0].needs_models for name in datasets)
-    pipeline = _pipeline(models, device) if needed else None
+    named = [adapter_of(dataset) for dataset in datasets]
+    needed = any(adapter.needs_models(source) for adapter, source in named)
+    measured = _measured(models, folds or [], pure, device) if needed else (_NO_MODELS,)
     with Console(stderr=True).status("starting") as status:
-        options = Options(_synthesize, rounds, seed)
-        summaries = [_summarize(name, options, pipeline, status) for name in datasets]
-    _write(out, summaries, _described(pipeline, rounds, seed))
+        options = Options(synthesize, rounds, seed)
+        summaries = [_summarize(name, options, measured, status) for name in datasets]
+    _write(out, summaries, _described(measured, rounds, seed))
     print(f"{out / 'evaluation.html'}")
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """Models, and the patients that they are measured on."""
+
+    pipeline: Pipeline | None
+    fold: str = ""
+    patients: frozenset[str] | None = None  #: None: all
+
+
+_NO_MODELS = _Measured(None)
+
+
+def _measured(
+    models: Path | None, folds: Sequence[Path], pure: bool, device: str
+) -> tuple[_Measured, ...]:
+    """What is evaluated: one set of models, or one a fold.
+
+    Raises:
+        ModelError: a folder without models or without a fold.
+    """
+    from vfnode.inference.bundle import models_dir  # noqa: PLC0415
+    from vfnode.inference.pipeline import load_pipeline  # noqa: PLC0415
+
+    if folds and models is not None:
+        raise typer.BadParameter("--folds brings its own models: leave out --models")
+    if not folds:
+        return (_Measured(load_pipeline(models_dir(models), device, second_look=not pure)),)
+    return tuple(
+        _Measured(load_pipeline(folder, device, second_look=not pure), str(folder), patients)
+        for folder, patients in patients_of_folds(folds).items()
+    )
+
+
 def _summarize(
-    dataset: str, options: Options, pipeline: Pipeline | None, status: Status
+    dataset: str, options: Options, measured: Sequence[_Measured], status: Status
 ) -> DatasetSummary:
-    """Measure every case of one data set."""
+    """Measure every case of one data set, by the models of each fold."""
     from vfnode.evaluation.datasets import adapter_of  # noqa: PLC0415
     from vfnode.evaluation.results import measure_all  # noqa: PLC0415
     from vfnode.evaluation.summary import summarize  # noqa: PLC0415
 
     adapter, source = adapter_of(dataset)
-    cases = adapter.cases(source, options)
-    results = measure_all(cases, pipeline, lambda case: status.update(f"measuring {case}"))
+    results: list[CaseResult] = []
+    for one in measured:
+        cases = (
+            case
+            for case in adapter.cases(source, options)
+            if one.patients is None or case.patient in one.patients
+        )
+        found = measure_all(cases, one.pipeline, lambda case: status.update(f"measuring {case}"))
+        results += [replace(result, fold=one.fold) for result in found]
     status.update(f"bootstrap: {dataset}")
-    return summarize(dataset, adapter.note, results, options.seed)
+    return summarize(dataset, adapter.note, tuple(results), options.seed)
 
 
-def _pipeline(models: Path | None, device: str) -> Pipeline:
-    from vfnode.inference.bundle import models_dir  # noqa: PLC0415
-    from vfnode.inference.pipeline import load_pipeline  # noqa: PLC0415
-
-    return load_pipeline(models_dir(models), device)
-
-
-def _synthesize(request: SyntheticRequest) -> tuple[CTVolume, Reading]:
+def synthesize(request: SyntheticRequest) -> tuple[CTVolume, Reading]:
     """Draw a CT; evaluation itself knows no generator."""
     from vfnode.evaluation.cases import UNDEFORMED, Body, Reading  # noqa: PLC0415
     from vfnode.training.synthetic.chest_ct import synthesize_chest_ct  # noqa: PLC0415
@@ -104,13 +148,20 @@ def _synthesize(request: SyntheticRequest) -> tuple[CTVolume, Reading]:
     return drawn.volume, Reading(bodies, drawn.curve.points_mm[inside])
 
 
-def _described(pipeline: Pipeline | None, rounds: int, seed: int) -> list[str]:
+def _described(measured: Sequence[_Measured], rounds: int, seed: int) -> list[str]:
     lines = [f"vfnode {__version__}, {rounds} semi-real rounds, seed {seed}"]
-    if pipeline is None:
-        return lines
-    return lines + [
-        f"{model.role}: {model.name}, sha256 {model.sha256[:12]}" for model in pipeline.models
-    ]
+    for one in measured:
+        if one.pipeline is None:
+            continue
+        if not one.pipeline.second_look:
+            lines.append("the paper's method alone, without the second look")
+        if one.patients is not None:
+            lines.append(f"{one.fold}: patients left out: {', '.join(sorted(one.patients))}")
+        lines += [
+            f"{model.role}: {model.name}, sha256 {model.sha256[:12]}"
+            for model in one.pipeline.models
+        ]
+    return lines
 
 
 def _write(out: Path, summaries: Sequence[DatasetSummary], described: list[str]) -> None:

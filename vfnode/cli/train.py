@@ -1,95 +1,123 @@
-"""``vfnode train``: make the shipped weights again, on synthetic images alone."""
+"""``vfnode train``: make the shipped weights again, or weights for a site's own CT."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from vfnode.cli.training_data import site_data
+from vfnode.errors import TrainingError
+
 if TYPE_CHECKING:
     from vfnode.training.loop import Progress as TrainingProgress
-
-train = typer.Typer(
-    help="Train a model on synthetic CT; resumable.",
-    no_args_is_help=True,
-)
-
-Minutes = Annotated[float, typer.Option(help="Training time over all runs, minutes.")]
-Out = Annotated[Path, typer.Option(help="Models folder; the model goes into a folder of its own.")]
-Work = Annotated[Path, typer.Option(help="Folder for synthetic images and the checkpoint.")]
-Seed = Annotated[int, typer.Option(help="Of the images and of the order they come in.")]
+    from vfnode.training.run import Recipe, TrainingOptions
+    from vfnode.training.site_data import SiteData
 
 LOG_EVERY = 100  #: steps between two lines where there is no terminal
 
-
-@train.command()
-def spine(
-    minutes: Minutes = 60.0,
-    out: Out = Path("models"),
-    work: Work = Path("training-work"),
-    seed: Seed = 1,
-) -> None:
-    """Stage 1: where the spine runs in a CT volume."""
-    from vfnode.training.spine import SpineOptions, train_spine  # noqa: PLC0415
-
-    with _progress() as on_progress:
-        folder = train_spine(SpineOptions(minutes, work, out, seed=seed), on_progress)
-    print(f"model in {folder}")
+Role = Literal["spine", "vertebrae", "keypoints", "levels"]
 
 
-@train.command()
-def vertebrae(
-    minutes: Minutes = 60.0,
-    out: Out = Path("models"),
-    work: Work = Path("training-work"),
-    seed: Seed = 1,
-) -> None:
-    """Stage 2: bodies and their six keypoints on the straightened image."""
-    from vfnode.training.vertebrae import VertebraeOptions, train_vertebrae  # noqa: PLC0415
-
-    with _progress() as on_progress:
-        folder = train_vertebrae(VertebraeOptions(minutes, work, out, seed=seed), on_progress)
-    print(f"model in {folder}")
-
-
-@train.command()
-def keypoints(
-    minutes: Minutes = 60.0,
-    out: Out = Path("models"),
-    work: Work = Path("training-work"),
-    seed: Seed = 1,
-) -> None:
-    """The second look: the six keypoints of one body by heat-maps."""
-    from vfnode.training.keypoints import KeypointsOptions, train_keypoints  # noqa: PLC0415
-
-    with _progress() as on_progress:
-        folder = train_keypoints(KeypointsOptions(minutes, work, out, seed=seed), on_progress)
-    print(f"model in {folder}")
-
-
-@train.command()
-def levels(
-    minutes: Minutes = 30.0,
-    out: Out = Path("models"),
-    work: Work = Path("training-work"),
-    seed: Seed = 1,
+def train(  # noqa: PLR0913, PLR0917 - a parameter an option
+    role: Annotated[
+        Role,
+        typer.Argument(
+            help="spine: where it runs in a CT. vertebrae: bodies and six keypoints each."
+            " keypoints: the second look at each body. levels: their names.",
+        ),
+    ],
+    minutes: Annotated[float, typer.Option(help="Training time over all runs, minutes.")] = 60.0,
+    out: Annotated[
+        Path, typer.Option(help="Models folder; the model goes into a folder of its own.")
+    ] = Path("models"),
+    work: Annotated[
+        Path, typer.Option(help="Folder for images, the checkpoint and the losses (CSV).")
+    ] = Path("training-work"),
+    seed: Annotated[int, typer.Option(help="Of the images and of the order they come in.")] = 1,
+    images: Annotated[
+        int | None,
+        typer.Option(min=1, help="Synthetic images that are drawn; without it the usual number."),
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network is trained.")
+    ] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of the training.")] = 1,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Model to start from, as in models/keypoints.")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="vertebrae, keypoints: KIND:SOURCE of read CT, as `vfnode evaluate` takes them;"
+            " may be given several times."
+        ),
+    ] = None,
+    share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of --data in what is read.")
+    ] = 0.5,
+    fold: Annotated[
+        str | None, typer.Option(help="1/5 leaves out the first fifth of the patients of --data.")
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="semi-real: how often each CT is deformed anew.")
+    ] = 4,
     label_maps: Annotated[
         Path | None,
-        typer.Option(help="Folder of totalsegmentator-*.nii.gz with names: real skeletons."),
+        typer.Option(
+            help="levels: folder of totalsegmentator-*.nii.gz with names: real skeletons."
+        ),
     ] = None,
 ) -> None:
-    """The level labeller: which vertebra stands at each height of the spine."""
-    from vfnode.training.levels import LevelsOptions, train_levels  # noqa: PLC0415
+    """Train a model on synthetic CT, and on a site's own; resumable."""
+    from vfnode.training.run import TrainingOptions, train_bundle  # noqa: PLC0415
 
-    options = LevelsOptions(minutes, work, out, seed=seed, label_maps=label_maps)
+    options = TrainingOptions(minutes, work, out, seed, threads, device, start)
+    site = site_data(data or [], share, fold, rounds, seed)
+    recipe = _recipe(role, site, images, label_maps)
     with _progress() as on_progress:
-        folder = train_levels(options, on_progress)
+        folder = train_bundle(recipe(options), options, on_progress)
     print(f"model in {folder}")
+
+
+def _recipe(
+    role: Role, site: SiteData, images: int | None, label_maps: Path | None
+) -> Callable[[TrainingOptions], Recipe]:
+    """How a model is trained.
+
+    Raises:
+        TrainingError: a site's CT or label maps for a model that does not learn from them.
+    """
+    from vfnode.training.keypoints import KeypointsSizes, keypoints_recipe  # noqa: PLC0415
+    from vfnode.training.levels import LevelsSizes, levels_recipe  # noqa: PLC0415
+    from vfnode.training.spine import SpineSizes, spine_recipe  # noqa: PLC0415
+    from vfnode.training.vertebrae import VertebraeSizes, vertebrae_recipe  # noqa: PLC0415
+
+    if label_maps is not None and role != "levels":
+        raise TrainingError(f"{role} does not learn from label maps: leave out --label-maps")
+    if role == "vertebrae":
+        return partial(
+            vertebrae_recipe, sizes=None if images is None else VertebraeSizes(images), site=site
+        )
+    if role == "keypoints":
+        return partial(
+            keypoints_recipe, sizes=None if images is None else KeypointsSizes(images), site=site
+        )
+    if site.datasets:
+        raise TrainingError(f"{role} learns from synthetic CT alone: leave out --data")
+    if role == "spine":
+        return partial(spine_recipe, sizes=None if images is None else SpineSizes(images))
+    return partial(
+        levels_recipe,
+        sizes=None if images is None else LevelsSizes(images),
+        label_maps=label_maps,
+    )
 
 
 @contextmanager
@@ -98,7 +126,7 @@ def _progress() -> Iterator[Callable[[TrainingProgress], None]]:
     console = Console()
     columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("drawing synthetic images", total=1.0)
+        task = bar.add_task("preparing images", total=1.0)
 
         def on_progress(now: TrainingProgress) -> None:
             losses = " ".join(f"{name} {value:.3f}" for name, value in now.losses.items())

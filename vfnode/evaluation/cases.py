@@ -39,6 +39,7 @@ class Body:
     level: str = UNKNOWN_LEVEL
     grade: int | None = None  #: read by a person, 0 to 3, where no keypoints were
     complete: bool = True  #: False where the border cuts it: counts neither for nor against
+    withheld: bool = False  #: found, but the analysis does not grade it and says why
     group: str = ""  #: of the data set's own, such as the kind of an imposed deformity
     uncertainty_mm: float = float("nan")
 
@@ -96,6 +97,7 @@ def reading_of(analysis: Analysis) -> Reading:
             finding.keypoints_patient_mm,
             finding.level.value,
             complete=finding.complete,
+            withheld=not finding.is_graded,
             uncertainty_mm=finding.uncertainty_mm,
         )
         for finding in analysis.report.vertebrae

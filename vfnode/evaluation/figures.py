@@ -13,6 +13,7 @@ from vfnode.evaluation import metrics
 from vfnode.evaluation.cases import UNDEFORMED
 from vfnode.evaluation.metrics import SPECIFICITY, Metric
 from vfnode.evaluation.ranking import (
+    NAN,
     TASKS,
     Ranked,
     Results,
@@ -53,6 +54,8 @@ class Figure:
     value: float
     low: float
     high: float
+    fold_mean: float = NAN  #: over the folds that were asked for, at least two
+    fold_sd: float = NAN  #: with the folds' number less one
 
 
 def _ranked_auc(results: Results, ranked: Callable[[Results], Ranked], task: str) -> float:
@@ -89,6 +92,7 @@ TABLES = (
         (
             Row("precision", metrics.precision, "0.991", "≥ 0.98"),
             Row("recall", metrics.recall, "0.990", "≥ 0.98"),
+            Row("found but withheld from grading, share", metrics.withheld_share),
             Row("AUC for G ≤ 0.74", metrics.vertebra_auc, "0.959 to 0.981", "≥ 0.96"),
             Row("sensitivity at specificity 0.9, G ≤ 0.74", metrics.vertebra_sensitivity),
             Row("the same, severe only (G ≤ 0.60)", metrics.severe_sensitivity, "", "≥ 0.95"),
@@ -120,11 +124,14 @@ TABLES = (
 #: what a subgroup shows, without intervals
 SUBGROUP_ROWS = (
     Row("recall", metrics.recall),
+    Row("withheld", metrics.withheld_share),
     Row("G slope", metrics.ratio_slope),
     Row("G bias", metrics.ratio_bias),
     Row("G MAE", metrics.ratio_mae),
     Row("heights MAE, mm", metrics.height_mae),
     Row("AUC, G ≤ 0.74", metrics.vertebra_auc),
+    Row("sensitivity, G ≤ 0.74", metrics.vertebra_sensitivity),
+    Row("levels right", metrics.level_accuracy),
     Row("curve, mm", metrics.curve_error),
 )
 
@@ -138,9 +145,10 @@ def figure_of(results: Results, metric: Metric, seed: int, draws: int = DRAWS) -
     for result in results:
         by_patient[result.patient].append(result)
     value = metric(results)
+    folds = over_folds(results, metric)
     groups = list(by_patient.values())
     if len(groups) < 3 or not np.isfinite(value):  # noqa: PLR2004 - two draws are no sample
-        return Figure(value, float("nan"), float("nan"))
+        return Figure(value, float("nan"), float("nan"), *folds)
     rng = np.random.default_rng(seed)
     drawn = [
         metric(
@@ -150,7 +158,17 @@ def figure_of(results: Results, metric: Metric, seed: int, draws: int = DRAWS) -
     ]
     finite = [one for one in drawn if np.isfinite(one)]
     low, high = np.percentile(finite, INTERVAL_PERCENT) if finite else (float("nan"),) * 2
-    return Figure(value, float(low), float(high))
+    return Figure(value, float(low), float(high), *folds)
+
+
+def over_folds(results: Results, metric: Metric) -> tuple[float, float]:
+    """Mean and standard deviation of a figure over folds; NaN with fewer than two."""
+    folds = sorted({result.fold for result in results} - {""})
+    values = np.array([metric([r for r in results if r.fold == fold]) for fold in folds])
+    values = values[np.isfinite(values)]
+    if len(values) < 2:  # noqa: PLR2004 - one value has no spread
+        return NAN, NAN
+    return float(values.mean()), float(values.std(ddof=1))
 
 
 def subgroups(results: Results) -> dict[str, tuple[CaseResult, ...]]:

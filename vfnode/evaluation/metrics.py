@@ -17,12 +17,12 @@ FEWEST = 3  #: bodies that a slope or a rank correlation is worth computing on
 
 
 def pairs_of(results: Results) -> FloatArray:
-    """(n, 3, 2) heights in mm, true and found, of the matched bodies with keypoints."""
+    """(n, 3, 2) heights in mm, true and found, of the graded matched bodies with keypoints."""
     return np.concatenate([r.heights_mm for r in results] or [np.empty((0, 3, 2))])
 
 
 def ratios(results: Results) -> tuple[FloatArray, FloatArray]:
-    """True and found height ratios of the matched bodies, (n,) each."""
+    """True and found height ratios of the graded matched bodies, (n,) each."""
     heights = pairs_of(results)
     if len(heights) == 0:
         return np.empty(0), np.empty(0)
@@ -40,6 +40,12 @@ def recall(results: Results) -> float:
     """Share of the true bodies that were found."""
     hits = sum(len(r.pairs) for r in results)
     return _share(hits, hits + sum(len(r.missed) for r in results))
+
+
+def withheld_share(results: Results) -> float:
+    """Share of the found true bodies that the analysis did not grade."""
+    pairs = [pair for r in results for pair in r.pairs]
+    return _share(sum(pair.found.withheld for pair in pairs), len(pairs))
 
 
 def curve_error(results: Results) -> float:

@@ -27,10 +27,13 @@ th { font-weight: 600; color: #4a5a6a; }
 """
 ABOUT = (
     "Research use only, not for diagnosis. A surplus body counts against precision; a missed one"
-    " counts as found normal wherever bodies are ranked. Bodies cut by the border count neither"
-    " way. In brackets: 95 % intervals, {draws} bootstrap draws over patients; none for fewer than"
-    " three patients. Paper: Zakharov, Pisov et al., Medical Image Analysis 83 (2023), on its own"
-    " data: other patients, other annotation. A dash: the data set cannot tell."
+    " counts as found normal wherever bodies are ranked. A body that was found but withheld from"
+    " grading (uncertain keypoints, metal, cut) counts as found for recall, has a share of its own,"
+    " and counts as found normal wherever bodies are ranked: a withheld fracture is a missed one."
+    " Errors of heights and G are those of the graded bodies. Bodies whose truth the border cuts"
+    " count neither way. In brackets: 95 % intervals, {draws} bootstrap draws over patients; none"
+    " for fewer than three patients. Paper: Zakharov, Pisov et al., Medical Image Analysis 83"
+    " (2023), on its own data: other patients, other annotation. A dash: the data set cannot tell."
 )
 
 
@@ -72,11 +75,20 @@ def _any(rows: Sequence[tuple[Row, Figure]]) -> bool:
 
 
 def _table(rows: Sequence[tuple[Row, Figure]]) -> str:
+    folds = any(math.isfinite(figure.fold_mean) for _, figure in rows)
     cells = [
-        (row.name, _number(figure.value), _interval(figure), row.paper or "-", row.goal or "-")
+        (
+            row.name,
+            _number(figure.value),
+            _interval(figure),
+            *((_over_folds(figure),) if folds else ()),
+            row.paper or "-",
+            row.goal or "-",
+        )
         for row, figure in rows
     ]
-    head = ("", "ours", "95 % interval", "paper", "goal")
+    over_folds = ("mean ± sd over folds",) if folds else ()
+    head = ("", "ours", "95 % interval", *over_folds, "paper", "goal")
     return _html_table(head, cells).replace("<table>", "<table class='figures'>", 1)
 
 
@@ -118,6 +130,12 @@ def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _number(value: float) -> str:
     # Adding zero turns -0.0 into 0.0.
     return f"{round(value, 3) + 0.0:.3f}" if math.isfinite(value) else "-"
+
+
+def _over_folds(figure: Figure) -> str:
+    if not math.isfinite(figure.fold_mean):
+        return "-"
+    return f"{figure.fold_mean:.3f} ± {figure.fold_sd:.3f}"
 
 
 def _interval(figure: Figure) -> str:

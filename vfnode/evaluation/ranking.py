@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from vfnode.evaluation.results import CaseResult
+from vfnode.evaluation.results import CaseResult, shown_ratio
 from vfnode.spine.volume import FloatArray
 
 Results = Sequence[CaseResult]
@@ -30,7 +30,7 @@ class Ranked:
 
 
 def vertebrae(results: Results) -> Ranked:
-    """Every true body that has a grade; a missed one counts as found normal."""
+    """Every true body that has a grade; a missed or withheld one counts as found normal."""
     both = np.concatenate([result.graded for result in results] or [np.empty((0, 2))])
     return Ranked(both[:, 0], both[:, 1])
 
@@ -40,7 +40,7 @@ def patients(results: Results) -> Ranked:
     rows = []
     for result in results:
         if len(result.graded):
-            found = [*result.graded[:, 1], *(body.ratio for body in result.extra)]
+            found = [*result.graded[:, 1], *map(shown_ratio, result.extra)]
             rows.append((float(result.graded[:, 0].max()), float(min(found))))
     both = np.array(rows).reshape(-1, 2)
     return Ranked(both[:, 0], both[:, 1])

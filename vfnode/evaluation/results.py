@@ -14,7 +14,9 @@ from vfnode.evaluation.cases import Analyzer, Body, Case, Reading, reading_of
 from vfnode.spine.genant import GenantGrade
 from vfnode.spine.volume import CTVolume, FloatArray
 
-MISSED_RATIO = 1.0  #: a missed body is shown to nobody as deformed: it counts as normal
+#: A body that was missed, or found and withheld from grading, is shown to nobody as deformed:
+#: it counts as normal.
+MISSED_RATIO = 1.0
 MATCH_MM = 10.0  #: largest distance of the centres of two bodies that can be the same one
 SLICE_GROUPS_MM = (1.0, 2.0, 3.0)  #: upper limits of the groups by slice distance
 
@@ -40,16 +42,18 @@ class CaseResult:
     limits_mm: float = float("nan")  #: mean error of the ends of the spine along z
     tags: dict[str, str] = field(default_factory=dict)
     seconds: float = float("nan")
+    fold: str = ""  #: the models that measured it, where several sets of models were asked for
 
     @cached_property
     def heights_mm(self) -> FloatArray:
-        """True and found heights of the matched bodies with keypoints, (n, 3, 2)."""
-        rows = [np.stack([p.truth.heights_mm, p.found.heights_mm], 1) for p in self._measured]
+        """True and found heights of the graded matched bodies with keypoints, (n, 3, 2)."""
+        graded = [pair for pair in self._measured if not pair.found.withheld]
+        rows = [np.stack([p.truth.heights_mm, p.found.heights_mm], 1) for p in graded]
         return np.array(rows).reshape(-1, 3, 2)
 
     @cached_property
     def keypoint_errors_mm(self) -> FloatArray:
-        """Stated uncertainty and mean error of the keypoints of each such body, (n, 2)."""
+        """Stated uncertainty and mean error of all matched bodies, graded or not, (n, 2)."""
         rows = []
         for pair in self._measured:
             assert pair.found.keypoints_mm is not None
@@ -61,7 +65,7 @@ class CaseResult:
     @cached_property
     def graded(self) -> FloatArray:
         """True grade (0 to 3) and found ratio of every true body that has a grade, (n, 2)."""
-        rows = [(grade_of(p.truth), p.found.ratio) for p in self.pairs]
+        rows = [(grade_of(p.truth), shown_ratio(p.found)) for p in self.pairs]
         rows += [(grade_of(body), MISSED_RATIO) for body in self.missed]
         both = np.array(rows, float).reshape(-1, 2)
         return np.asarray(both[np.isfinite(both).all(1)])
@@ -82,6 +86,11 @@ class CaseResult:
             missed=tuple(body for body in self.missed if body.group in groups),
             extra=(),
         )
+
+
+def shown_ratio(found: Body) -> float:
+    """The ratio that a found body is graded by; as if it were missed where it is withheld."""
+    return MISSED_RATIO if found.withheld else found.ratio
 
 
 def grade_of(body: Body) -> float:

@@ -96,6 +96,8 @@ def _figure(row: Row, figure: Figure) -> dict[str, Any]:
         "value": _number(figure.value),
         "low": _number(figure.low),
         "high": _number(figure.high),
+        "fold_mean": _number(figure.fold_mean),
+        "fold_sd": _number(figure.fold_sd),
         "paper": row.paper or None,
         "goal": row.goal or None,
     }
@@ -109,6 +111,7 @@ def _subgroup(group: Subgroup) -> dict[str, Any]:
 def _case(result: CaseResult) -> dict[str, Any]:
     return {
         "case": result.name,
+        "fold": result.fold or None,
         "found": len(result.pairs),
         "missed": [body.level for body in result.missed],
         "surplus": len(result.extra),
@@ -120,6 +123,7 @@ def _case(result: CaseResult) -> dict[str, Any]:
                 "group": pair.truth.group,
                 "true_ratio": _number(pair.truth.ratio),
                 "found_ratio": _number(pair.found.ratio),
+                "withheld": pair.found.withheld,
                 "uncertainty_mm": _number(pair.found.uncertainty_mm),
             }
             for pair in result.pairs

@@ -1,5 +1,6 @@
 """Stage 2: straightened sagittal image -> vertebral bodies, by the votes of the pixels."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,13 +61,14 @@ def detect_in_image(
     model: nn.Module,
     device: str = "cpu",
     limits: DetectionLimits | None = None,
+    suppression: Callable[[Sequence[Vertebra]], tuple[Vertebra, ...]] = suppress,
 ) -> tuple[Vertebra, ...]:
-    """As `detect_vertebrae`, on the bare image (rows, columns) and network."""
+    """As `detect_vertebrae`, on the bare image (rows, columns), network and suppression."""
     limits = limits or DetectionLimits()
     objectness, keypoints = _votes(hu, step_mm, model, device)
     voting = objectness > limits.pixel
     candidates = _group(objectness[voting], keypoints[voting], limits)
-    return suppress(candidates)
+    return suppression(candidates)
 
 
 def _votes(

@@ -72,6 +72,7 @@ class Pipeline:
     levels_model: LoadedModel
     device: str
     limits: GenantLimits
+    second_look: bool = True  #: False: the paper's method alone, for its figures
 
     def analyze(self, volume: CTVolume, on_stage: OnStage = lambda _: None) -> Analysis:
         """Measure every vertebral body of one CT.
@@ -123,6 +124,8 @@ class Pipeline:
             sagittal = straighten(volume, curve)
         with stage("detect"):
             found = self._detect(sagittal)
+        if not self.second_look:
+            return _first_look(sagittal, found), curve
         with stage("refine"):
             bodies = self._refine(volume, sagittal, found)
         if len(bodies.keypoints_mm) == 0:
@@ -193,7 +196,9 @@ class Pipeline:
     @property
     def models(self) -> tuple[ModelUsed, ...]:
         """Which weights have a part in every result."""
-        loaded = (self.spine_model, self.vertebrae_model, self.keypoints_model, self.levels_model)
+        loaded = [self.spine_model, self.vertebrae_model, self.levels_model]
+        if self.second_look:
+            loaded.insert(2, self.keypoints_model)
         return tuple(
             ModelUsed(model.manifest.name, model.manifest.sha256, model.manifest.role)
             for model in loaded
@@ -201,13 +206,18 @@ class Pipeline:
 
 
 def load_pipeline(
-    models_dir: Path, device: str = "auto", limits: GenantLimits | None = None
+    models_dir: Path,
+    device: str = "auto",
+    limits: GenantLimits | None = None,
+    second_look: bool = True,
 ) -> Pipeline:
     """Load the shipped models.
 
     Args:
         models_dir: folder with ``spine``, ``vertebrae``, ``keypoints`` and ``levels``.
         device: ``cpu``, ``cuda`` or ``auto`` (CUDA where there is one).
+        limits: of the grades; those of the literature when None.
+        second_look: False leaves the points where the detector put them, as in the paper.
 
     Raises:
         ModelError: a bundle is missing or damaged.
@@ -215,7 +225,9 @@ def load_pipeline(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     spine, vertebrae, keypoints, levels = (load_bundle(models_dir / role, device) for role in ROLES)
-    return Pipeline(spine, vertebrae, keypoints, levels, device, limits or GenantLimits())
+    return Pipeline(
+        spine, vertebrae, keypoints, levels, device, limits or GenantLimits(), second_look
+    )
 
 
 def _quality(volume: CTVolume, findings: tuple[VertebraFinding, ...]) -> tuple[Reason, ...]:
@@ -240,6 +252,15 @@ def _confidence(bodies: _Bodies, index: int) -> float:
 def _in_patient(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> FloatArray:
     """Keypoints (n, 3, 2, 3) in LPS mm."""
     return sagittal.to_patient(np.array([vertebra.keypoints for vertebra in found]))
+
+
+def _first_look(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> _Bodies:
+    """Bodies as the detector measured them; the votes' spread stands for the uncertainty."""
+    return _Bodies(
+        _in_patient(sagittal, found),
+        np.array([vertebra.score for vertebra in found]),
+        np.array([vertebra.spread_mm for vertebra in found]),
+    )
 
 
 def _stages(timing: dict[str, float], on_stage: OnStage) -> Stages:

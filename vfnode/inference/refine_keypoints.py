@@ -87,7 +87,7 @@ def refine_keypoints(
     """
     if len(keypoints_patient_mm) == 0:
         return np.zeros((0, 3, 2, 3)), np.zeros(0), np.zeros(0)
-    plane = _Planes.through(keypoints_patient_mm, left)
+    plane = BodyPlanes.through(keypoints_patient_mm, left)
     frames = crop_frames(plane.to_plane(keypoints_patient_mm))
     crops = _cut(volume, plane, frames)
     pixels, spread_px, objectness = _look(crops, loaded, device)
@@ -96,7 +96,7 @@ def refine_keypoints(
 
 
 @dataclass(frozen=True)
-class _Planes:
+class BodyPlanes:
     """One sagittal plane a body, with a basis roughly posterior and caudal."""
 
     origin: FloatArray  #: (n, 3)
@@ -104,7 +104,8 @@ class _Planes:
     left: FloatArray  #: (n, 3)
 
     @classmethod
-    def through(cls, keypoints_mm: FloatArray, left: FloatArray) -> "_Planes":
+    def through(cls, keypoints_mm: FloatArray, left: FloatArray) -> "BodyPlanes":
+        """Planes with the normals `left` (n, 3) through the middles of bodies (n, 3, 2, 3)."""
         left = _unit(left)
         across = keypoints_mm[:, 2].mean(1) - keypoints_mm[:, 0].mean(1)
         posterior = _unit(across - (across * left).sum(-1, keepdims=True) * left)
@@ -112,6 +113,7 @@ class _Planes:
 
     @property
     def caudal(self) -> FloatArray:
+        """(n, 3) unit, a right angle from posterior and left."""
         return np.cross(self.posterior, self.left)
 
     def to_plane(self, points_mm: FloatArray) -> FloatArray:
@@ -127,13 +129,18 @@ class _Planes:
         return np.asarray(self.origin[:, None, None] + across + down)
 
 
-def _cut(volume: CTVolume, plane: _Planes, frames: CropFrames) -> np.ndarray:
+def _cut(volume: CTVolume, plane: BodyPlanes, frames: CropFrames) -> np.ndarray:
     """HU of the crops, mean of the slab; (n, CROP_PX, CROP_PX)."""
     columns, rows = np.meshgrid(np.arange(CROP_PX), np.arange(CROP_PX))
     grid = np.broadcast_to(
         np.stack([columns, rows], -1).astype(float), (len(frames.centre), CROP_PX, CROP_PX, 2)
     )
-    points = plane.to_patient(frames.to_plane(grid))
+    return slab_in_planes(volume, plane, frames.to_plane(grid))
+
+
+def slab_in_planes(volume: CTVolume, plane: BodyPlanes, grid_mm: FloatArray) -> np.ndarray:
+    """HU at points (n, rows, columns, 2) of the bodies' planes, mean of the slab."""
+    points = plane.to_patient(grid_mm)
     layers = np.linspace(-SLAB_MM / 2, SLAB_MM / 2, _LAYERS)
     total = np.zeros(points.shape[:3], np.float32)
     for index in range(len(points)):  # one body at a time: each reads a small box of the volume

@@ -4,7 +4,7 @@ Butterfly IoU: intersection over union of the hexagons on the six keypoints
 (Zakharov, Pisov et al. 2023, section 3.3).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from shapely.geometry import Polygon
@@ -31,12 +31,20 @@ def butterfly_iou(first_mm: np.ndarray, second_mm: np.ndarray) -> float:
 
 
 def suppress(
-    candidates: Sequence[Vertebra], limit: float = BUTTERFLY_IOU_LIMIT
+    candidates: Sequence[Vertebra],
+    limit: float = BUTTERFLY_IOU_LIMIT,
+    overlap_of: Callable[[np.ndarray, np.ndarray], float] = butterfly_iou,
 ) -> tuple[Vertebra, ...]:
-    """Keep the best of overlapping bodies, then the best ordered chain, cranial to caudal."""
+    """Keep the best of overlapping bodies, then the best ordered chain, cranial to caudal.
+
+    Args:
+        candidates: in any order.
+        limit: largest overlap of two bodies that are both kept.
+        overlap_of: keypoints (3, 2, 2) of two bodies -> their overlap, 0 to 1.
+    """
     kept: list[Vertebra] = []
     for candidate in sorted(candidates, key=lambda vertebra: -vertebra.score):
-        overlaps = (butterfly_iou(candidate.keypoints, other.keypoints) for other in kept)
+        overlaps = (overlap_of(candidate.keypoints, other.keypoints) for other in kept)
         if all(overlap <= limit for overlap in overlaps):
             kept.append(candidate)
     return best_chain(kept)

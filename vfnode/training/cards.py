@@ -1,5 +1,10 @@
 """Model cards: what weights are, how they were made, what they reached, where they fail."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from vfnode.inference.bundle import ModelManifest
+
 _HEAD = """# {title}
 
 {what}
@@ -8,7 +13,9 @@ _HEAD = """# {title}
 
 {recipe}
 
-No patient's image was used: all training images are drawn by the program. The
+`{command}`
+
+{data} The
 statistics behind the drawn anatomy come from published numbers (annotation of
 Cancer500, CC BY-NC 4.0, Zakharov, Pisov et al., Medical Image Analysis 83, 2023;
 Panjabi et al., Spine 16 and 17); nothing of those data is in the weights' folder.
@@ -28,8 +35,9 @@ for that, see the figures on real CT in the documentation.
 """
 
 
-def vertebrae_card(figures: dict[str, float], minutes: float, images: int) -> str:
+def vertebrae_card(manifest: ModelManifest) -> str:
     """Card of the detector."""
+    made = manifest.training
     return _HEAD.format(
         title="Vertebra detector",
         what=(
@@ -37,10 +45,12 @@ def vertebrae_card(figures: dict[str, float], minutes: float, images: int) -> st
             "places six keypoints on each: anterior, middle and posterior, superior and inferior."
         ),
         recipe=(
-            f"U-Net of 0.83 million parameters, trained for {minutes:g} minutes on one CPU core,\n"
-            f"{images} drawn images, degraded anew at every reading."
+            f"U-Net of 0.83 million parameters, trained for {made['minutes']:g} minutes\n"
+            f"({made['device']}) on {made['images']} drawn images, degraded anew at every reading."
         ),
-        table=_table(figures),
+        command=manifest.command,
+        data=_data(made),
+        table=_table(manifest.held_out),
         limits=(
             "The size of deformities is shrunk towards normal: heights are measured by the second\n"
             "look (`models/keypoints`). Off-midline images, fused levels and metal are drawn, but\n"
@@ -49,8 +59,9 @@ def vertebrae_card(figures: dict[str, float], minutes: float, images: int) -> st
     )
 
 
-def keypoints_card(figures: dict[str, float], minutes: float, images: int) -> str:
+def keypoints_card(manifest: ModelManifest) -> str:
     """Card of the second look."""
+    made = manifest.training
     return _HEAD.format(
         title="Keypoint refiner (second look)",
         what=(
@@ -60,10 +71,13 @@ def keypoints_card(figures: dict[str, float], minutes: float, images: int) -> st
             "the bone at 1 mm slices, about 1 mm at 3 mm slices."
         ),
         recipe=(
-            f"U-Net of 0.4 million parameters, trained for {minutes:g} minutes on one CPU core,\n"
-            f"bodies of {images} drawn columns, degraded anew at every reading."
+            f"U-Net of 0.4 million parameters, trained for {made['minutes']:g} minutes\n"
+            f"({made['device']}) on bodies of {made['columns']} drawn columns,\n"
+            "degraded anew at every reading."
         ),
-        table=_table(figures),
+        command=manifest.command,
+        data=_data(made),
+        table=_table(manifest.held_out),
         limits=(
             "It relies on a first detection within about 4 mm. It may settle on the neighbour of\n"
             "a strongly crushed body; dents of one endplate beside a disc as dense as bone, and\n"
@@ -72,8 +86,9 @@ def keypoints_card(figures: dict[str, float], minutes: float, images: int) -> st
     )
 
 
-def levels_card(figures: dict[str, float], minutes: float, boxes: int) -> str:
+def levels_card(manifest: ModelManifest) -> str:
     """Card of the level labeller."""
+    made = manifest.training
     return _HEAD.format(
         title="Level labeller",
         what=(
@@ -83,12 +98,15 @@ def levels_card(figures: dict[str, float], minutes: float, boxes: int) -> str:
             "(`vfnode/spine/level_chain.py`)."
         ),
         recipe=(
-            f"3D and 1D convolutions, 0.13 million parameters, trained for {minutes:g} minutes on\n"
-            f"one CPU core, {boxes} drawn patients, resized, shortened, narrowed and degraded\n"
-            "anew at every reading. One patient in twelve has 11 or 13 pairs of ribs; organs are\n"
+            "3D and 1D convolutions, 0.13 million parameters, trained for"
+            f" {made['minutes']:g} minutes\n({made['device']}) on {made['boxes']} drawn patients,"
+            " resized, shortened, narrowed and degraded\nanew at every reading. One patient in"
+            " twelve has 11 or 13 pairs of ribs; organs are\n"
             "moved up and down against the spine, so that ribs, pelvis and skull name the levels."
         ),
-        table=_table(figures),
+        command=manifest.command,
+        data=_data(made),
+        table=_table(manifest.held_out),
         limits=(
             "Counts from what the scan shows: without the first rib, the last rib, the sacrum or\n"
             "the skull in view names are a guess, and said to be one. T13 and L6 are decoded from\n"
@@ -97,5 +115,20 @@ def levels_card(figures: dict[str, float], minutes: float, boxes: int) -> str:
     )
 
 
-def _table(figures: dict[str, float]) -> str:
+def _data(made: Mapping[str, Any]) -> str:
+    """Whose images the weights have seen."""
+    data = made["data"]
+    if isinstance(data, str):
+        return f"No patient's image was used; data: {data}. Images are drawn by the program."
+    started = made.get("started from")
+    before = f" Training started from the weights `{started['sha256'][:12]}`." if started else ""
+    left = ", ".join(data["left out"]) or "nobody"
+    return (
+        f"**Real CT were used**: {data['share']:.0%} of what was read came from"
+        f" {', '.join(data['sets'])}, patients {', '.join(data['patients'])}; left out: {left}."
+        f"{before} The other images are drawn by the program."
+    )
+
+
+def _table(figures: Mapping[str, float]) -> str:
     return "\n".join(f"| {name} | {value:.3f} |" for name, value in figures.items())

@@ -11,11 +11,19 @@ _POSITIVE_WEIGHT = 3.0
 _LOWEST_MM = 1.0
 
 
-def detector_loss(model: nn.Module, batch: DetectorBatch) -> dict[str, torch.Tensor]:
-    """Objectness, offsets, heights, height ratios and the auxiliary segmentation."""
+def detector_loss(
+    model: nn.Module, batch: DetectorBatch, by_ratio: bool = True
+) -> dict[str, torch.Tensor]:
+    """Objectness, offsets, heights, height ratios and the auxiliary segmentation.
+
+    Args:
+        model: the detector.
+        batch: images and targets.
+        by_ratio: weigh points and heights by 1 / G; False to show what that brings.
+    """
     output = model(batch.image).float()
     positive = batch.positive > 0
-    weight = (1 / batch.ratio)[positive]
+    weight = (1 / batch.ratio if by_ratio else torch.ones_like(batch.ratio))[positive]
     count = max(1, len(weight))
     wanted = _segments(batch.offsets, positive)
     found = _segments(output[:, 1:13], positive)
@@ -26,7 +34,8 @@ def detector_loss(model: nn.Module, batch: DetectorBatch) -> dict[str, torch.Ten
         "keypoints": 0.5 * 12 * ((found - wanted).abs().mean((1, 2, 3)) * weight).sum() / count,
         "heights": 0.5 * 3 * ((taller - tall).abs().mean(1) * weight).sum() / count / OFFSET_MM * 2,
         "ratios": 4 * (_log_ratios(taller) - _log_ratios(tall)).abs().mean(1).sum() / count,
-        "body": 2 * functional.binary_cross_entropy_with_logits(output[:, 13], batch.body),
+        "body": 2
+        * functional.binary_cross_entropy_with_logits(output[:, 13], batch.body, batch.asked),
     }
 
 
@@ -34,7 +43,7 @@ def _objectness(logit: torch.Tensor, batch: DetectorBatch) -> torch.Tensor:
     error = functional.binary_cross_entropy_with_logits(
         logit,
         batch.positive,
-        pos_weight=torch.tensor(_POSITIVE_WEIGHT),
+        pos_weight=logit.new_tensor(_POSITIVE_WEIGHT),
         reduction="none",
     )
     return (error * batch.counted).sum() / batch.counted.sum()

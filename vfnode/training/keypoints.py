@@ -1,85 +1,102 @@
-"""Training of the second look on synthetic images: `vfnode train keypoints`."""
+"""Training of the second look: `vfnode train keypoints`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
-from vfnode.inference.bundle import ModelManifest, save_bundle
+from vfnode.inference.bundle import LoadedModel, ModelManifest
 from vfnode.networks.keypoint_refiner import KEYPOINTS, KeypointRefiner, soft_argmax
 from vfnode.training.cards import keypoints_card
 from vfnode.training.column_cache import ColumnCache, column_cache
 from vfnode.training.figures import measurement_figures
-from vfnode.training.loop import LoopOptions, Progress, saved_progress, train
 from vfnode.training.refiner_data import BodyCrop, RefinerBatch, random_body_crop, refiner_batch
 from vfnode.training.refiner_loss import refiner_loss
+from vfnode.training.run import Recipe, TrainingOptions
+from vfnode.training.site_bodies import SiteBodies
+from vfnode.training.site_data import SYNTHETIC_ONLY, SiteData, command, facts
 from vfnode.training.synthetic.plane.sagittal import GENERATOR_VERSION
 
 _CHECK_BATCH = 100
 
 
 @dataclass(frozen=True)
-class KeypointsOptions:
-    """One training run of the second look."""
+class KeypointsSizes:
+    """How much is drawn and read."""
 
-    minutes: float  #: of training over all runs; drawing images comes on top
-    work: Path  #: folder for drawn images and the checkpoint
-    out: Path  #: folder of models; the bundle is `out`/keypoints
-    seed: int = 1
     columns: int = 800
     held_out_columns: int = 40
     crops_per_held_out: int = 25
     batch_size: int = 32
-    threads: int = 1
-
-    @property
-    def loop(self) -> LoopOptions:
-        """Bound, schedule and checkpoint of the run."""
-        return LoopOptions(self.work / "keypoints.pt", minutes=self.minutes, learning_rate=3e-3)
 
 
-def train_keypoints(
-    options: KeypointsOptions, on_progress: Callable[[Progress], None] = lambda _: None
-) -> Path:
-    """Train, measure on held-out synthetic columns, write the bundle.
-
-    Returns:
-        Folder of the bundle.
-
-    Raises:
-        TrainingError: training diverged.
-    """
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    cache = column_cache(options.work, options.columns, options.seed)
-    model = train(
-        KeypointRefiner().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-        lambda step: _batch(cache, options, step),
-        refiner_loss,
-        options.loop,
-        on_progress,
+def keypoints_recipe(
+    options: TrainingOptions,
+    sizes: KeypointsSizes | None = None,
+    site: SiteData = SYNTHETIC_ONLY,
+) -> Recipe:
+    """The second look's; draws or opens its columns."""
+    sizes = sizes or KeypointsSizes()
+    batches = _Batches(
+        column_cache(options.work, sizes.columns, options.seed),
+        SiteBodies.prepared(options.work, site) if site.cases else None,
+        site.share,
+        options.seed,
+        sizes.batch_size,
     )
-    held_out = column_cache(options.work, options.held_out_columns, options.seed + 8999)
-    figures = held_out_figures(model, held_out, options)
-    return save_bundle(
-        options.out / "keypoints",
-        model,
-        _manifest(options, figures),
-        keypoints_card(figures, options.minutes, options.columns),
+    return Recipe(
+        manifest=_manifest(options, sizes, site),
+        network=_network,
+        batches=batches,
+        loss=refiner_loss,
+        held_out=partial(_held_out, options, sizes),
+        card=keypoints_card,
+        learning_rate=3e-3,
     )
+
+
+@dataclass(frozen=True)
+class _Batches:
+    """Callable step -> batch; step and seed decide everything."""
+
+    drawn: ColumnCache
+    site: SiteBodies | None
+    share: float  #: of the site's bodies
+    seed: int
+    size: int
+
+    def __call__(self, step: int) -> RefinerBatch:
+        rng = np.random.default_rng([self.seed, 6, step])
+        return refiner_batch([self._crop(rng) for _ in range(self.size)])
+
+    def _crop(self, rng: np.random.Generator) -> BodyCrop:
+        if self.site is not None and rng.random() < self.share:
+            return self.site.random_crop(rng)
+        return random_body_crop(rng, self.drawn)
+
+
+def _network() -> nn.Module:
+    network: nn.Module = KeypointRefiner().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _held_out(
+    options: TrainingOptions, sizes: KeypointsSizes, loaded: LoadedModel
+) -> dict[str, float]:
+    held_out = column_cache(options.work, sizes.held_out_columns, options.seed + 8999)
+    return held_out_figures(loaded.model, held_out, options.seed, sizes.crops_per_held_out)
 
 
 def held_out_figures(
-    model: nn.Module, cache: ColumnCache, options: KeypointsOptions
+    model: nn.Module, cache: ColumnCache, seed: int, crops_per_column: int
 ) -> dict[str, float]:
     """Errors on degraded crops of columns that training never saw, in mm."""
     crops = [
-        random_body_crop(np.random.default_rng([options.seed, 78, index, turn]), cache, index)
+        random_body_crop(np.random.default_rng([seed, 78, index, turn]), cache, index)
         for index in range(cache.count)
-        for turn in range(options.crops_per_held_out)
+        for turn in range(crops_per_column)
     ]
     found, scores = _look(model, crops)
     bodies = np.array([crop.is_body for crop in crops])
@@ -111,12 +128,7 @@ def _look(model: nn.Module, crops: list[BodyCrop]) -> tuple[np.ndarray, np.ndarr
     return np.concatenate(points), np.concatenate(scores)
 
 
-def _batch(cache: ColumnCache, options: KeypointsOptions, step: int) -> RefinerBatch:
-    rng = np.random.default_rng([options.seed, 6, step])
-    return refiner_batch([random_body_crop(rng, cache) for _ in range(options.batch_size)])
-
-
-def _manifest(options: KeypointsOptions, figures: dict[str, float]) -> ModelManifest:
+def _manifest(options: TrainingOptions, sizes: KeypointsSizes, site: SiteData) -> ModelManifest:
     return ModelManifest(
         name="keypoints",
         role="keypoints",
@@ -127,13 +139,6 @@ def _manifest(options: KeypointsOptions, figures: dict[str, float]) -> ModelMani
         normalisation="clip to window, / 300 HU, - 0.5; 96 px over 2.05 antero-posterior depths",
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
-        training={
-            "steps": saved_progress(options.loop).step,
-            "minutes": options.minutes,
-            "columns": options.columns,
-            "batch_size": options.batch_size,
-            "data": "synthetic only",
-        },
-        command=f"vfnode train keypoints --minutes {options.minutes:g} --seed {options.seed}",
-        held_out={name: round(value, 4) for name, value in figures.items()},
+        training={"columns": sizes.columns, "batch_size": sizes.batch_size, "data": facts(site)},
+        command=command("keypoints", options, sizes.columns, site),
     )

@@ -1,14 +1,14 @@
 """Training of the level labeller on synthetic spines: `vfnode train levels`."""
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
-from vfnode.inference.bundle import LoadedModel, ModelManifest, save_bundle
+from vfnode.inference.bundle import LoadedModel, ModelManifest
 from vfnode.inference.label_levels import evidence_at, level_logits
 from vfnode.networks.level_labeller import CLASSES, LevelLabeller
 from vfnode.spine.level_chain import name_column
@@ -17,7 +17,8 @@ from vfnode.training.cards import levels_card
 from vfnode.training.level_batches import WINDOW_HU, LevelBatches, level_loss
 from vfnode.training.level_boxes import LevelBox, cached_box
 from vfnode.training.level_maps import label_map_boxes
-from vfnode.training.loop import LoopOptions, Progress, saved_progress, train
+from vfnode.training.run import Recipe, TrainingOptions
+from vfnode.training.site_data import SYNTHETIC_ONLY, command
 from vfnode.training.synthetic.scene import GENERATOR_VERSION
 
 PAINTINGS = 16  #: of each label map
@@ -29,75 +30,62 @@ _HELD_OUT_SEED = 900_000  # far from every training seed
 
 
 @dataclass(frozen=True)
-class LevelsOptions:
-    """One training of the level labeller; the same options continue an interrupted one."""
+class LevelsSizes:
+    """How much is drawn and read."""
 
-    minutes: float  #: of training over all runs; drawing boxes comes on top
-    work: Path  #: folder for drawn boxes and the checkpoint
-    out: Path  #: folder of models; the bundle is `out`/levels
-    seed: int = 1
     boxes: int = 500
     held_out: int = 60
     batch_size: int = 16
-    threads: int = 1
-    label_maps: Path | None = None  #: folder of TotalSegmentator label maps: real skeletons
-
-    @property
-    def loop(self) -> LoopOptions:
-        """Bound, schedule and checkpoint of the run."""
-        return LoopOptions(
-            self.work / "levels.pt", minutes=self.minutes, learning_rate=3e-3, weight_decay=3e-2
-        )
-
-    @property
-    def cache(self) -> Path:
-        """Folder of the drawn boxes."""
-        return self.work / f"level-boxes-{GENERATOR_VERSION}"
 
 
-def train_levels(
-    options: LevelsOptions, on_progress: Callable[[Progress], None] = lambda _: None
-) -> Path:
-    """Train, measure on held-out synthetic spines, write the bundle.
+def levels_recipe(
+    options: TrainingOptions, sizes: LevelsSizes | None = None, label_maps: Path | None = None
+) -> Recipe:
+    """The level labeller's; boxes are drawn when they are first wanted.
 
-    Returns:
-        Folder of the bundle.
-
-    Raises:
-        TrainingError: training diverged.
+    Args:
+        options: of the run.
+        sizes: how much is drawn.
+        label_maps: folder of TotalSegmentator label maps: real skeletons.
     """
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    boxes = functools.cache(functools.partial(cached_box, options.cache))
-    maps = options.label_maps
-    real = label_map_boxes(maps, PAINTINGS, options.seed) if maps else ()
-    batches = LevelBatches(boxes, options.boxes, options.seed, options.batch_size, real)
-    model = LevelLabeller().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    trained = train(model, batches, level_loss, options.loop, on_progress)
-    manifest = _manifest(options)
-    figures = held_out_figures(LoadedModel(trained, manifest), options)
-    complete = replace(manifest, held_out=figures)
-    card = levels_card(figures, options.minutes, options.boxes)
-    return save_bundle(options.out / "levels", trained, complete, card)
+    sizes = sizes or LevelsSizes()
+    folder = options.work / f"level-boxes-{GENERATOR_VERSION}"
+    boxes = functools.cache(functools.partial(cached_box, folder))
+    real = label_map_boxes(label_maps, PAINTINGS, options.seed) if label_maps else ()
+    return Recipe(
+        manifest=_manifest(options, sizes, label_maps is not None),
+        network=_network,
+        batches=LevelBatches(boxes, sizes.boxes, options.seed, sizes.batch_size, real),
+        loss=level_loss,
+        held_out=functools.partial(held_out_figures, folder, sizes.held_out),
+        card=levels_card,
+        learning_rate=3e-3,
+        weight_decay=3e-2,
+    )
 
 
-def held_out_figures(loaded: LoadedModel, options: LevelsOptions) -> dict[str, float]:
+def _network() -> nn.Module:
+    network: nn.Module = LevelLabeller().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return network
+
+
+def held_out_figures(folder: Path, count: int, loaded: LoadedModel) -> dict[str, float]:
     """How often names are right on spines of other seeds, at the drawn bodies' true places."""
     right, sure, spines = [], [], 0
-    for number in range(options.held_out):
-        box = cached_box(options.cache, _HELD_OUT_SEED + number)
+    for number in range(count):
+        box = cached_box(folder, _HELD_OUT_SEED + number)
         names, confidence, wanted = _named(box, loaded)
         right += [found == true for found, true in zip(names, wanted, strict=True)]
         sure += list(confidence)
         spines += int(tuple(names) == tuple(wanted))
     hits, certain = np.array(right), np.array(sure) > 0.9
     return {
-        "spines": float(options.held_out),
+        "spines": float(count),
         "bodies": float(len(hits)),
-        "right": round(float(hits.mean()), 4),
-        "spines all right": round(spines / options.held_out, 4),
-        "confidence over 0.9": round(float(certain.mean()), 4),
-        "right of those": round(float(hits[certain].mean()), 4) if certain.any() else 0.0,
+        "right": float(hits.mean()),
+        "spines all right": spines / count,
+        "confidence over 0.9": float(certain.mean()),
+        "right of those": float(hits[certain].mean()) if certain.any() else 0.0,
     }
 
 
@@ -113,7 +101,7 @@ def _named(box: LevelBox, loaded: LoadedModel) -> tuple[tuple[str, ...], np.ndar
     return named.names, named.confidence, [CLASSES[int(level)] for level in levels]
 
 
-def _manifest(options: LevelsOptions) -> ModelManifest:
+def _manifest(options: TrainingOptions, sizes: LevelsSizes, mapped: bool) -> ModelManifest:
     return ModelManifest(
         name="levels",
         role="levels",
@@ -125,12 +113,10 @@ def _manifest(options: LevelsOptions) -> ModelManifest:
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
         training={
-            "steps": saved_progress(options.loop).step,
-            "minutes": options.minutes,
-            "boxes": options.boxes,
-            "batch_size": options.batch_size,
-            "data": _DATA[options.label_maps is not None],
+            "boxes": sizes.boxes,
+            "batch_size": sizes.batch_size,
+            "data": _DATA[mapped],
         },
-        command=f"vfnode train levels --minutes {options.minutes:g} --seed {options.seed}"
-        + (" --label-maps FOLDER" if options.label_maps else ""),
+        command=command("levels", options, sizes.boxes, SYNTHETIC_ONLY)
+        + (" --label-maps FOLDER" if mapped else ""),
     )

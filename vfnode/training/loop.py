@@ -1,16 +1,16 @@
 """The training loop: one page, with model, batches and loss passed in.
 
 AdamW, linear warm-up, cosine decay, gradient clipping, an exponential moving
-average (EMA) of the weights, optional bfloat16 autocast. The state is saved
-atomically every minute or so, and a re-run of the same call continues at the
-step that the last save had reached.
+average (EMA) of the weights, optional bfloat16 autocast on whatever device the
+model is on. The state is saved atomically every minute or so, and a re-run of the
+same call continues at the step that the last save had reached.
 """
 
 import math
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,8 @@ class _State:
         temporary.replace(path)
 
     def restore(self, path: Path) -> None:
-        content = torch.load(path, weights_only=True)
+        # Read to the CPU: a run may go on on a machine without a GPU; the modules move it.
+        content = torch.load(path, map_location="cpu", weights_only=True)
         self.model.load_state_dict(content["model"])
         self.average.load_state_dict(content["average"])
         self.optimizer.load_state_dict(content["optimizer"])
@@ -136,7 +137,7 @@ def train(
 
 def saved_progress(options: LoopOptions) -> Progress:
     """Where the run of a checkpoint stands; its losses are not kept."""
-    content = torch.load(options.checkpoint_path, weights_only=True)
+    content = torch.load(options.checkpoint_path, map_location="cpu", weights_only=True)
     step, elapsed_s = int(content["step"]), float(content["elapsed_s"])
     return Progress(step, options.fraction(step, elapsed_s), elapsed_s / 60.0, {})
 
@@ -162,8 +163,9 @@ def _step(
             state.step, fraction, options.warmup_steps
         )
     state.optimizer.zero_grad(set_to_none=True)
-    with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
-        terms = loss_fn(state.model, batch)
+    device = next(state.model.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16, enabled=options.bfloat16):
+        terms = loss_fn(state.model, on_device(batch, device))
     total = torch.stack([term.float() for term in terms.values()]).sum()
     losses = {name: float(term.detach()) for name, term in terms.items()}
     if not math.isfinite(sum(losses.values())):
@@ -173,6 +175,18 @@ def _step(
     state.optimizer.step()
     _update_average(state, options.ema_decay)
     return losses
+
+
+def on_device(batch: Any, device: torch.device) -> Any:
+    """A batch with its tensors on `device`; a frozen dataclass, a tuple or a tensor."""
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, tuple):
+        return tuple(on_device(part, device) for part in batch)
+    if is_dataclass(batch) and not isinstance(batch, type):
+        moved = {f.name: on_device(getattr(batch, f.name), device) for f in fields(batch)}
+        return replace(batch, **moved)
+    raise TrainingError(f"a batch of {type(batch).__name__} cannot be moved to {device}")
 
 
 def rate_factor(step: int, fraction: float, warmup_steps: int) -> float:

@@ -13,10 +13,10 @@ from vfnode.training.column_cache import STEP_MM, ColumnCache, DrawnColumn
 from vfnode.training.synthetic.plane.apparent import apparent_keypoints
 from vfnode.training.synthetic.plane.degrade import AIR_HU, cut_field_of_view, degrade
 
-_OFF_TARGET = 0.08  #: share of crops on a disc or beside the column
+OFF_TARGET = 0.08  #: share of crops on a disc or beside the column
 _FAR = 0.15  #: share of crops that are cut badly
 _SHIFTED = 0.12  #: share of crops shifted along the axis
-_GRID = np.stack(np.meshgrid(np.arange(CROP_PX), np.arange(CROP_PX)), -1).astype(float)
+CROP_GRID = np.stack(np.meshgrid(np.arange(CROP_PX), np.arange(CROP_PX)), -1).astype(float)
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class RefinerBatch:
     segmentation: torch.Tensor  #: (B, 2, 96, 96) float: this body, any body
     is_body: torch.Tensor  #: (B,) float: 0 for crops off the target
     pixel_mm: torch.Tensor  #: (B,)
+    segmented: torch.Tensor  #: (B, 2, 1, 1) float: 0 where a segmentation is not known
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class BodyCrop:
     segmentation: np.ndarray  #: (2, 96, 96) float32
     is_body: bool
     pixel_mm: float
+    segmented: tuple[bool, bool] = (True, True)  #: which segmentations are known
 
 
 def random_body_crop(
@@ -48,10 +50,10 @@ def random_body_crop(
     column = cache.read(int(rng.integers(cache.count)) if index is None else index)
     body = int(rng.integers(1, len(column.keypoints_mm)))  # not C2
     truth = column.keypoints_mm[body]
-    is_body = bool(rng.random() >= _OFF_TARGET)
-    frame = disturbed(rng, crop_frames(truth[None]), _height(truth))
+    is_body = bool(rng.random() >= OFF_TARGET)
+    frame = disturbed(rng, crop_frames(truth[None]), body_height(truth))
     if not is_body:
-        frame = _off_target(rng, frame, truth)
+        frame = off_target(rng, frame, truth)
     hu, labels, truth = _read(rng, column, frame, body)
     this = (labels == body + 1) if is_body else np.zeros_like(labels, bool)
     return BodyCrop(
@@ -79,7 +81,7 @@ def disturbed(rng: np.random.Generator, frame: CropFrames, height_mm: float) -> 
     )
 
 
-def _off_target(rng: np.random.Generator, frame: CropFrames, truth: np.ndarray) -> CropFrames:
+def off_target(rng: np.random.Generator, frame: CropFrames, truth: np.ndarray) -> CropFrames:
     """On the disc below, or beside the column."""
     if rng.random() < 0.5:
         centre = truth[:, 1].mean(0) + rng.normal(0, 0.8, 2) + 2.5 * frame.caudal[0]
@@ -97,7 +99,7 @@ def _read(
     Returns:
         HU (96, 96), labels (96, 96), and the keypoints (3, 2, 2), mm, as the image shows them.
     """
-    places = frame.to_plane(_GRID[None])[0][..., ::-1] / STEP_MM  # (96, 96, 2) row, column
+    places = frame.to_plane(CROP_GRID[None])[0][..., ::-1] / STEP_MM  # (96, 96, 2) row, column
     low = np.floor(places.min((0, 1))).astype(int) - 8
     high = np.ceil(places.max((0, 1))).astype(int) + 9
     hu = _part(column.hu, low, high, AIR_HU)
@@ -123,7 +125,8 @@ def _part(image: np.ndarray, low: np.ndarray, high: np.ndarray, fill: float) -> 
     return part
 
 
-def _height(keypoints_mm: np.ndarray) -> float:
+def body_height(keypoints_mm: np.ndarray) -> float:
+    """Mean height of one body (3, 2, 2), mm."""
     return float(np.linalg.norm(keypoints_mm[:, 1] - keypoints_mm[:, 0], axis=-1).mean())
 
 
@@ -137,4 +140,5 @@ def refiner_batch(crops: list[BodyCrop]) -> RefinerBatch:
         torch.from_numpy(np.stack([crop.segmentation for crop in crops])),
         torch.tensor([float(crop.is_body) for crop in crops]),
         torch.tensor([crop.pixel_mm for crop in crops]),
+        torch.tensor([crop.segmented for crop in crops], dtype=torch.float32)[..., None, None],
     )

@@ -30,7 +30,9 @@ def refiner_loss(model: nn.Module, batch: RefinerBatch) -> dict[str, torch.Tenso
         "points": 0.3 * (apart * weight).sum(),
         "ratios": 2 * (ratios * whole).sum() / whole.sum().clamp_min(1),
         "bodies": 3
-        * functional.binary_cross_entropy_with_logits(maps[:, KEYPOINTS:], batch.segmentation),
+        * functional.binary_cross_entropy_with_logits(
+            maps[:, KEYPOINTS:], batch.segmentation, batch.segmented
+        ),
         "objectness": 0.3
         * functional.binary_cross_entropy_with_logits(objectness.float(), batch.is_body),
     }
@@ -38,7 +40,7 @@ def refiner_loss(model: nn.Module, batch: RefinerBatch) -> dict[str, torch.Tenso
 
 def _gaussians(points_px: torch.Tensor) -> torch.Tensor:
     """(B, 6, 2) -> (B, 6, 96 * 96), each summing to one."""
-    line = torch.arange(CROP_PX, dtype=torch.float32)
+    line = torch.arange(CROP_PX, dtype=torch.float32, device=points_px.device)
     across = -((line - points_px[..., :1]) ** 2) / (2 * _SIGMA_PX**2)
     down = -((line - points_px[..., 1:]) ** 2) / (2 * _SIGMA_PX**2)
     return (down[..., :, None] + across[..., None, :]).flatten(-2).softmax(-1)

@@ -1,16 +1,15 @@
-"""Trains the spine localiser on synthetic volumes and writes its bundle."""
+"""Training of the spine localiser on synthetic volumes: `vfnode train spine`."""
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from vfnode.inference.bundle import LoadedModel, ModelManifest, save_bundle
+from vfnode.inference.bundle import LoadedModel, ModelManifest
 from vfnode.networks.spine_localizer import SpineLocalizer
-from vfnode.training.loop import LoopOptions, Progress, saved_progress, train
+from vfnode.training.run import Recipe, TrainingOptions
+from vfnode.training.site_data import SYNTHETIC_ONLY, command, facts
 from vfnode.training.spine_batches import SpineBatches
 from vfnode.training.spine_held_out import evaluate_spine, spine_card
 from vfnode.training.spine_loss import spine_loss
@@ -23,61 +22,47 @@ WIDTHS = (16, 32, 48, 64)  #: 0.45 million parameters, 1.8 MB
 
 
 @dataclass(frozen=True)
-class SpineOptions:
-    """One training of stage 1; the same options continue an interrupted one."""
+class SpineSizes:
+    """How much is drawn and read."""
 
-    minutes: float  #: over all runs; drawing volumes counts
-    work: Path  #: folder for drawn volumes (12 MB each) and the checkpoint
-    out: Path  #: folder of models; the bundle is `out`/spine
-    seed: int = 1
-    volumes: int = 400
+    volumes: int = 400  #: 12 MB each
     held_out: int = 24  #: synthetic CT measured at the end
-    learning_rate: float = 2e-3
     batch_size: int = 2
-    threads: int = 1
-
-    @property
-    def loop(self) -> LoopOptions:
-        """Bound, schedule and checkpoint of the run."""
-        return LoopOptions(
-            self.work / "spine.pt",
-            minutes=self.minutes,
-            learning_rate=self.learning_rate,
-            warmup_steps=100,
-        )
 
 
-def train_spine(
-    options: SpineOptions, on_progress: Callable[[Progress], None] = lambda _: None
-) -> Path:
-    """Train, measure on held-out CT, write the bundle `spine`.
-
-    Volumes are drawn when they are first wanted, and kept for later steps and runs.
-
-    Returns:
-        The bundle's folder.
-
-    Raises:
-        TrainingError: training diverged.
-    """
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    model = SpineLocalizer(WIDTHS)
-    model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+def spine_recipe(options: TrainingOptions, sizes: SpineSizes | None = None) -> Recipe:
+    """The localiser's; volumes are drawn when they are first wanted, and kept."""
+    sizes = sizes or SpineSizes()
     batches = SpineBatches(
         functools.partial(cached_volume, options.work / "spine-volumes"),
-        options.volumes,
+        sizes.volumes,
         WINDOW_HU,
         options.seed,
-        options.batch_size,
+        sizes.batch_size,
     )
-    trained = train(model, batches, spine_loss, options.loop, on_progress)
-    return export_spine(options, trained, saved_progress(options.loop))
+    return Recipe(
+        manifest=_manifest(options, sizes),
+        network=_network,
+        batches=batches,
+        loss=spine_loss,
+        held_out=functools.partial(_held_out, sizes.held_out),
+        card=spine_card,
+        warmup_steps=100,
+    )
 
 
-def export_spine(options: SpineOptions, trained: nn.Module, reached: Progress) -> Path:
-    """Measure `trained` on held-out CT and write its bundle; returns the folder."""
-    manifest = ModelManifest(
+def _network() -> nn.Module:
+    network = SpineLocalizer(WIDTHS)
+    network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return network
+
+
+def _held_out(count: int, loaded: LoadedModel) -> dict[str, float]:
+    return evaluate_spine(loaded, count)
+
+
+def _manifest(options: TrainingOptions, sizes: SpineSizes) -> ModelManifest:
+    return ModelManifest(
         name="spine",
         role="spine",
         architecture="spine_localizer",
@@ -88,15 +73,9 @@ def export_spine(options: SpineOptions, trained: nn.Module, reached: Progress) -
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
         training={
-            "steps": reached.step,
-            "minutes": round(reached.elapsed_minutes, 1),
-            "volumes": options.volumes,
-            "batch size": options.batch_size,
-            "learning rate": options.learning_rate,
-            "data": "synthetic only",
+            "volumes": sizes.volumes,
+            "batch_size": sizes.batch_size,
+            "data": facts(SYNTHETIC_ONLY),
         },
-        command=f"vfnode train spine --minutes {options.minutes:g} --seed {options.seed}",
+        command=command("spine", options, sizes.volumes, SYNTHETIC_ONLY),
     )
-    figures = evaluate_spine(LoadedModel(trained.eval(), manifest), options.held_out)
-    complete = replace(manifest, held_out=figures)
-    return save_bundle(options.out / "spine", trained, complete, spine_card(complete))

@@ -1,85 +1,107 @@
-"""Training of the vertebra detector on synthetic images: `vfnode train vertebrae`."""
+"""Training of the vertebra detector: `vfnode train vertebrae`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
-from vfnode.inference.bundle import ModelManifest, save_bundle
+from vfnode.inference.bundle import LoadedModel, ModelManifest
 from vfnode.inference.detect_vertebrae import detect_in_image
 from vfnode.networks.vertebra_detector import VertebraDetector
+from vfnode.spine.vertebra import Vertebra
 from vfnode.training.cards import vertebrae_card
-from vfnode.training.detector_data import DetectorBatch, detector_batch, random_crop
+from vfnode.training.detector_data import Crop, DetectorBatch, detector_batch, random_crop
 from vfnode.training.detector_loss import detector_loss
 from vfnode.training.figures import match, measurement_figures
-from vfnode.training.loop import LoopOptions, Progress, saved_progress, train
+from vfnode.training.run import Recipe, TrainingOptions
 from vfnode.training.sagittal_cache import SagittalCache, sagittal_cache
+from vfnode.training.site_data import SYNTHETIC_ONLY, SiteData, command, facts
+from vfnode.training.site_sagittal import SiteImages
 from vfnode.training.synthetic.plane.sagittal import GENERATOR_VERSION
 
 CROP = (256, 128)
 _WHOLE = (336, 160)
+#: Image (rows, columns), 1 mm, HU -> bodies found in it.
+Detect = Callable[[np.ndarray], Sequence[Vertebra]]
 _FEWEST = 3  #: matches below which no regression line is drawn
 
 
 @dataclass(frozen=True)
-class VertebraeOptions:
-    """One training run of the detector."""
+class VertebraeSizes:
+    """How much is drawn and read."""
 
-    minutes: float  #: of training over all runs; drawing images comes on top
-    work: Path  #: folder for drawn images and the checkpoint
-    out: Path  #: folder of models; the bundle is `out`/vertebrae
-    seed: int = 1
     images: int = 3000
     held_out_images: int = 100
     batch_size: int = 8
-    threads: int = 1
-
-    @property
-    def loop(self) -> LoopOptions:
-        """Bound, schedule and checkpoint of the run."""
-        return LoopOptions(self.work / "vertebrae.pt", minutes=self.minutes)
 
 
-def train_vertebrae(
-    options: VertebraeOptions, on_progress: Callable[[Progress], None] = lambda _: None
-) -> Path:
-    """Train, measure on held-out synthetic images, write the bundle.
-
-    Returns:
-        Folder of the bundle.
-
-    Raises:
-        TrainingError: training diverged.
-    """
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    cache = sagittal_cache(options.work, options.images, options.seed)
-    model = train(
-        VertebraDetector().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-        lambda step: _batch(cache, options, step),
-        detector_loss,
-        options.loop,
-        on_progress,
+def vertebrae_recipe(
+    options: TrainingOptions,
+    sizes: VertebraeSizes | None = None,
+    site: SiteData = SYNTHETIC_ONLY,
+) -> Recipe:
+    """The detector's; draws or opens its images."""
+    sizes = sizes or VertebraeSizes()
+    batches = _Batches(
+        sagittal_cache(options.work, sizes.images, options.seed),
+        SiteImages.prepared(options.work, site) if site.cases else None,
+        site.share,
+        options.seed,
+        sizes.batch_size,
     )
-    held_out = sagittal_cache(options.work, options.held_out_images, options.seed + 8999)
-    figures = held_out_figures(model, held_out, options.seed)
-    return save_bundle(
-        options.out / "vertebrae",
-        model,
-        _manifest(options, figures),
-        vertebrae_card(figures, options.minutes, options.images),
+    return Recipe(
+        manifest=_manifest(options, sizes, site),
+        network=_network,
+        batches=batches,
+        loss=detector_loss,
+        held_out=partial(_held_out, options, sizes),
+        card=vertebrae_card,
     )
 
 
-def held_out_figures(model: nn.Module, cache: SagittalCache, seed: int) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Batches:
+    """Callable step -> batch; step and seed decide everything."""
+
+    drawn: SagittalCache
+    site: SiteImages | None
+    share: float  #: of the site's images
+    seed: int
+    size: int
+
+    def __call__(self, step: int) -> DetectorBatch:
+        rng = np.random.default_rng([self.seed, 5, step])
+        return detector_batch([self._crop(rng) for _ in range(self.size)])
+
+    def _crop(self, rng: np.random.Generator) -> Crop:
+        if self.site is not None and rng.random() < self.share:
+            return self.site.random_crop(rng, CROP)
+        return random_crop(rng, self.drawn, CROP)
+
+
+def _network() -> nn.Module:
+    network: nn.Module = VertebraDetector().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _held_out(
+    options: TrainingOptions, sizes: VertebraeSizes, loaded: LoadedModel
+) -> dict[str, float]:
+    held_out = sagittal_cache(options.work, sizes.held_out_images, options.seed + 8999)
+    return held_out_figures(
+        lambda hu: detect_in_image(hu, 1.0, loaded.model), held_out, options.seed
+    )
+
+
+def held_out_figures(detect: Detect, cache: SagittalCache, seed: int) -> dict[str, float]:
     """Detection and measurement on degraded images that training never saw."""
     found_all, wanted_all, counts = [], [], np.zeros(3, int)  # matched, wanted, found
     for index in range(len(cache.hu)):
         crop = random_crop(np.random.default_rng([seed, 77, index]), cache, _WHOLE, index)
-        bodies = detect_in_image(crop.hu, 1.0, model)
+        bodies = detect(crop.hu)
         found = np.array([body.keypoints for body in bodies]).reshape(-1, 3, 2, 2)
         whole = _inside(crop.keypoints_px, crop.seen)
         pairs = match(found.mean((1, 2)), crop.keypoints_px.mean((1, 2)))
@@ -104,12 +126,7 @@ def _inside(keypoints_px: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.asarray((within & seen[row, column]).all((1, 2)))
 
 
-def _batch(cache: SagittalCache, options: VertebraeOptions, step: int) -> DetectorBatch:
-    rng = np.random.default_rng([options.seed, 5, step])
-    return detector_batch([random_crop(rng, cache, CROP) for _ in range(options.batch_size)])
-
-
-def _manifest(options: VertebraeOptions, figures: dict[str, float]) -> ModelManifest:
+def _manifest(options: TrainingOptions, sizes: VertebraeSizes, site: SiteData) -> ModelManifest:
     return ModelManifest(
         name="vertebrae",
         role="vertebrae",
@@ -120,13 +137,6 @@ def _manifest(options: VertebraeOptions, figures: dict[str, float]) -> ModelMani
         normalisation="clip to window, / 300 HU, - 0.5",
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
-        training={
-            "steps": saved_progress(options.loop).step,
-            "minutes": options.minutes,
-            "images": options.images,
-            "batch_size": options.batch_size,
-            "data": "synthetic only",
-        },
-        command=f"vfnode train vertebrae --minutes {options.minutes:g} --seed {options.seed}",
-        held_out={name: round(value, 4) for name, value in figures.items()},
+        training={"images": sizes.images, "batch_size": sizes.batch_size, "data": facts(site)},
+        command=command("vertebrae", options, sizes.images, site),
     )

@@ -43,7 +43,8 @@ class Adapter:
     source: str  #: what SOURCE is, for the help
     note: str  #: what a reader of the figures must know
     cases: Callable[[str, Options], Iterator[Case]]
-    needs_models: bool = True  #: False where readers are compared with each other
+    #: False for a source where readers are compared with each other
+    needs_models: Callable[[str], bool] = lambda _: True
 
 
 def read_json(path: Path) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vfnode.dicom.acquisition import acquisition
 from vfnode.dicom.ct_series import read_ct_series
 from vfnode.dicom.nifti import read_nifti
 from vfnode.errors import UnreadableInputError
@@ -37,7 +38,7 @@ class ReadCT:
 def read_list(path: Path) -> tuple[ReadCT, ...]:
     """Entries of a case list: ``[{"reading": ..., "images": ..., "kernel": ...}]``.
 
-    Paths are relative to the list; the kernel may be left out.
+    Paths are relative to the list; the kernel may be left out: a DICOM folder says it itself.
 
     Raises:
         UnreadableInputError: the list or a reading is missing or of another form.
@@ -50,8 +51,13 @@ def read_list(path: Path) -> tuple[ReadCT, ...]:
 
 def _entry(folder: Path, entry: dict[str, Any]) -> ReadCT:
     data = read_json(folder / entry["reading"])
-    tags = {"kernel": str(entry["kernel"])} if "kernel" in entry else {}
-    return ReadCT(data["case"], folder / entry["images"], parse_reading(data), tags)
+    images = folder / entry["images"]
+    tags = acquisition(images) if images.is_dir() else {}
+    if "kernel" in entry:
+        tags["kernel"] = str(entry["kernel"])
+    if "level_certain" in data:
+        tags["levels as read"] = "certain" if data["level_certain"] else "uncertain"
+    return ReadCT(data["case"], images, parse_reading(data), tags)
 
 
 def parse_reading(data: dict[str, Any]) -> Reading:
