@@ -26,7 +26,7 @@ _CHECK_BATCH = 100
 class KeypointsSizes:
     """How much is drawn and read."""
 
-    columns: int = 800
+    columns: int = 1500
     held_out_columns: int = 40
     crops_per_held_out: int = 25
     batch_size: int = 32

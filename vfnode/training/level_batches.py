@@ -18,7 +18,7 @@ WINDOW_HU = (0.0, 700.0)  #: bone: lungs, fat and organs are drawn too simply to
 ROWS = 96  #: of a training crop
 _AIR = -1000.0
 _EDGE = 12  #: rows of air beyond what is seen, as `spine_box` adds them
-_MAP_SHARE = 0.35  #: of crops from label maps, where there are any
+_MAP_SHARE = 0.5  #: of crops from label maps, where there are any
 #: How many levels up and down a body looks alike: nothing but counting tells T6 from T7. Asked
 #: for more, the network learns the size of drawn patients, and real ones are shifted.
 _ALIKE = {**{f"C{n}": 0.4 for n in (4, 5, 6)}, **{f"T{n}": 1.0 for n in range(4, 10)}}

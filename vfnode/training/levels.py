@@ -33,7 +33,7 @@ _HELD_OUT_SEED = 900_000  # far from every training seed
 class LevelsSizes:
     """How much is drawn and read."""
 
-    boxes: int = 500
+    boxes: int = 650
     held_out: int = 60
     batch_size: int = 16
 
