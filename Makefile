@@ -8,7 +8,7 @@ OHIF := 3.13.2
 OHIF_SHA256 := b189d3963bfc58e9394a9db8c7be75d07beb029ec211dbb126d47b62969dd3f1
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
-.PHONY: demo test bench accuracy evaluate torture soak hostile readme viewer lint types unit setup debian clean
+.PHONY: demo test bench bench-receiving accuracy evaluate torture soak hostile readme viewer lint types unit setup debian clean
 
 demo: setup debian  ## a synthetic chest CT through the whole node, into a PACS
 	$(BIN)/vfnode demo
@@ -30,6 +30,9 @@ CT ?= ../shared/data/lidc-idri-0314
 bench: setup  ## wall, CPU and memory of each stage on one CT: make bench CT=folder
 	$(BIN)/python -m tests.benchmarks.analyze $(CT)
 	$(BIN)/python -m tests.benchmarks.results
+
+bench-receiving: setup debian  ## how fast the port takes images, beside storescp and Orthanc
+	$(BIN)/python -m tests.benchmarks.receiving
 
 KILLS ?= 200
 

@@ -1,5 +1,7 @@
 """Which files of a series are slices of its volume: duplicates, localizers, phases, frames."""
 
+import random
+
 import numpy as np
 import pydicom
 import pytest
@@ -49,6 +51,23 @@ def test_a_localizer_is_dropped_by_its_image_type(tmp_path):
     series = read_ct_series([tmp_path])[0]
 
     assert "1.2.3.5" not in {instance.sop_instance_uid for instance in series.instances}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_localizers_anywhere_are_removed_and_nothing_else(tmp_path, seed):
+    """Any number of them, between any slices, whatever their names and numbers."""
+    paths = make_ct_folder(tmp_path, make_volume((20, 8, 8)))
+    chosen = random.Random(seed)
+    for index, path in enumerate(chosen.sample(paths, chosen.randint(1, 12))):
+        scout = pydicom.dcmread(path)
+        scout.SOPInstanceUID = scout.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{index}"
+        scout.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+        scout.InstanceNumber = chosen.randint(1, 30)
+        scout.save_as(tmp_path / f"{chosen.random()}.dcm")
+
+    kept = read_ct_series([tmp_path])[0].instances
+
+    assert [instance.path for instance in kept] == paths
 
 
 def test_a_localizer_that_hides_is_dropped_by_its_orientation(tmp_path):

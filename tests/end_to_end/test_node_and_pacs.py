@@ -1,15 +1,10 @@
 """A node between DCMTK's senders and a real Orthanc."""
 
-import json
-from dataclasses import replace
-from typing import Any
-
 import pytest
 from pydicom import dcmread
 
 from tests.end_to_end.holding_proxy import HoldingProxy
 from tests.end_to_end.peers import alive, children_of, send, wait_until
-from tests.node.factories import FACTS, write_ct
 from vfnode.node.orthanc import answers
 
 SR, SC = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.7"
@@ -132,29 +127,3 @@ def test_results_wait_for_a_pacs_that_is_down(orthanc, ct, make_node):
     assert "does not answer" in job.reason
     assert delivered.reason == ""
     assert result_classes(orthanc) == sorted([SR, SC])
-
-
-def test_nothing_that_the_node_writes_about_a_study_names_the_patient(orthanc, make_node, tmp_path):
-    """No name, identifier, birth date or accession number in log, database or file name."""
-    canaries: dict[str, Any] = {
-        "patient_name": "Canary^Zwitscher",
-        "patient_id": "CANARY-ID-4711",
-        "patient_birth_date": "19480229",
-        "accession_number": "CANARY-ACC",
-    }
-    images = write_ct(tmp_path / "ct", facts=replace(FACTS, **canaries))
-    node = make_node(orthanc.dicom_port)
-    node.start()
-
-    send("dcmsend", images, node.settings.node.port)
-    node.wait_for_state("DELIVERED")
-    node.stop()
-
-    events = [json.loads(line)["event"] for line in node.log.splitlines()]
-    spool = node.settings.node.spool
-    names = "\n".join(str(path) for path in spool.rglob("*"))
-    database = b"".join(path.read_bytes() for path in spool.glob("vfnode.sqlite*"))
-    assert {"listening", "series complete", "delivery", "stopped"} <= set(events)
-    for canary in canaries.values():
-        assert canary not in node.log + names
-        assert canary.encode() not in database

@@ -96,6 +96,25 @@ def test_what_is_unsuitable_is_passed_over_and_stands_in_nobodys_way(
     assert judge(SECOND, {FIRST: bad, SECOND: good}, section).is_chosen
 
 
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL", "CT_SOM5 SPI"]}, "ImageType=SOM5"),
+        ({"ConvolutionKernel": ["Br40f", "3"]}, "ConvolutionKernel=^br4"),
+        ({"SliceThickness": 5.0}, "SliceThickness=^5"),
+        ({}, "Rows=^32$"),
+        ({"SeriesDescription": "LUNG 1.0"}, "SeriesDescription=lung"),
+        ({"StationName": "CT2"}, "StationName=CT2"),
+    ],
+)
+def test_a_site_rule_sees_what_tells_series_apart(changes, rule, facts_of):
+    """Any value of an attribute with several; upper or lower case."""
+    facts = facts_of("series", **changes)
+
+    assert judge(FIRST, {FIRST: facts}, ChoiceSection(exclude=(rule,))).code == "excluded-by-site"
+    assert judge(FIRST, {FIRST: facts}, ChoiceSection(include=(rule,))).is_chosen
+
+
 @pytest.mark.parametrize("rule", ["PatientName=x", "BodyPartExamined", "BodyPartExamined=("])
 def test_a_rule_that_cannot_be_followed_is_a_wrong_setting(rule):
     """Also one about the patient's identity."""

@@ -20,6 +20,7 @@ from pydicom.uid import (
 )
 
 from vfnode.dicom.ct_series import SeriesSource
+from vfnode.dicom.image_faults import told
 from vfnode.dicom.selection import CT_SOP_CLASSES
 from vfnode.errors import UnreadableInputError
 
@@ -161,7 +162,7 @@ def read_set(paths: Iterable[Path]) -> ResultSet:
         try:
             dataset = pydicom.dcmread(path)
         except (OSError, InvalidDicomError) as error:
-            raise UnreadableInputError(f"cannot read {path} as DICOM: {error}") from error
+            raise UnreadableInputError(f"cannot read {path} as DICOM: {told(error)}") from error
         if dataset.get("SOPClassUID") in CT_SOP_CLASSES:
             headers.append(dataset)
         else:

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import JPEGLSLossless, JPEGLSNearLossless
 
+from vfnode.dicom.image_faults import ImageFault, told
 from vfnode.dicom.slice_header import SliceHeader
 from vfnode.errors import UnreadableInputError
 from vfnode.spine.volume import AIR_HU
@@ -41,7 +42,7 @@ def read_hu(slices: Sequence[SliceHeader]) -> npt.NDArray[np.int16]:
             _to_hu(_stored_pixels(header, place), header, place)
         except (OSError, ValueError, RuntimeError, AttributeError, KeyError) as error:
             raise UnreadableInputError(
-                f"cannot read the pixels of {header.path}: {error}"
+                f"cannot read the pixels of {header.path}: {told(error)}"
             ) from error
     return volume
 
@@ -50,7 +51,7 @@ def _stored_pixels(header: SliceHeader, place: npt.NDArray[np.int16]) -> Pixels:
     """Stored values (R, C) before rescaling; they may lie in ``place`` (R, C) itself."""
     dataset = header.dataset
     if int(dataset.get("SamplesPerPixel") or 1) != 1:
-        raise ValueError("colour pixels are not CT")
+        raise ImageFault("colour pixels are not CT")
     if header.pixel_offset == 0:
         return _decoded_pixels(header)
     kind = _stored_type(dataset)
@@ -59,7 +60,7 @@ def _stored_pixels(header: SliceHeader, place: npt.NDArray[np.int16]) -> Pixels:
     with header.path.open("rb", buffering=0) as file:
         file.seek(header.pixel_offset + header.frame * pixels.nbytes)
         if file.readinto(pixels.reshape(-1).view(np.uint8)) != pixels.nbytes:  # type: ignore[arg-type]
-            raise ValueError("the file is cut short")
+            raise ImageFault("the file is cut short")
     _keep_significant_bits(pixels, dataset)
     return pixels
 
@@ -80,7 +81,7 @@ def _decoded_pixels(header: SliceHeader) -> Pixels:
 def _stored_type(dataset: Dataset) -> np.dtype[Any]:
     bits = int(dataset.BitsAllocated)
     if bits not in (8, 16, 32):
-        raise ValueError(f"BitsAllocated {bits} is not supported")
+        raise ImageFault(f"BitsAllocated {bits} is not supported")
     order = "<" if dataset.file_meta.TransferSyntaxUID.is_little_endian else ">"
     sign = "i" if int(dataset.PixelRepresentation) else "u"
     return np.dtype(f"{order}{sign}{bits // 8}")

@@ -19,6 +19,7 @@ from pydicom.uid import (
     LegacyConvertedEnhancedCTImageStorage,
 )
 
+from vfnode.dicom.image_faults import told
 from vfnode.dicom.slice_header import SliceHeader, slice_header, sop_class_uid
 from vfnode.errors import UnreadableInputError
 
@@ -141,7 +142,7 @@ def _read_head(path: Path) -> tuple[Path, Dataset, int]:
     except InvalidDicomError:
         raise
     except (OSError, *DAMAGE) as error:
-        raise UnreadableInputError(f"cannot read {path}: {error}") from error
+        raise UnreadableInputError(f"cannot read {path}: {told(error)}") from error
 
 
 def _at_pixel_data(file: io.BytesIO) -> bool:
@@ -159,7 +160,7 @@ def _slices(path: Path, dataset: Dataset, offset: int) -> Iterator[SliceHeader]:
         for frame in range(frames):
             yield slice_header(path, dataset, start, frame)
     except (AttributeError, TypeError, ValueError, IndexError, KeyError) as error:
-        raise UnreadableInputError(f"{path} lacks what places a CT slice: {error}") from error
+        raise UnreadableInputError(f"{path} lacks what places a CT slice: {told(error)}") from error
 
 
 def _value_offset(dataset: Dataset, element_offset: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
+from vfnode.dicom.image_faults import ImageFault
 from vfnode.dicom.uids import derive_uid
 from vfnode.spine.volume import FloatArray
 
@@ -92,11 +93,11 @@ def slice_header(path: Path, dataset: Dataset, pixel_offset: int, frame: int) ->
     """Header of one frame of a data set; a single-frame image has frame 0 only.
 
     Raises:
-        ValueError, AttributeError, TypeError, IndexError: what places the slice in the patient
-            or turns its pixels into HU is missing or impossible.
+        ImageFault, AttributeError, IndexError: what places the slice in the patient or turns its
+            pixels into HU is missing or impossible.
     """
     part = _functional_groups(dataset, frame)
-    spacing = part("PixelSpacing", "PixelMeasuresSequence")
+    spacing = _numbers(part, "PixelSpacing", "PixelMeasuresSequence")
     kind = part("FrameType", "CTImageFrameTypeSequence") or dataset.get("ImageType")
     header = SliceHeader(
         path=path,
@@ -104,8 +105,8 @@ def slice_header(path: Path, dataset: Dataset, pixel_offset: int, frame: int) ->
         pixel_offset=pixel_offset,
         frame=frame,
         image_type=(kind,) if isinstance(kind, str) else tuple(kind or ()),
-        position_mm=np.array(part("ImagePositionPatient", "PlanePositionSequence"), float),
-        orientation=np.array(part("ImageOrientationPatient", "PlaneOrientationSequence"), float),
+        position_mm=_numbers(part, "ImagePositionPatient", "PlanePositionSequence"),
+        orientation=_numbers(part, "ImageOrientationPatient", "PlaneOrientationSequence"),
         pixel_spacing_mm=(float(spacing[0]), float(spacing[1])),
         rescale=_rescale(part),
         stack=tuple(str(part(*each) or "") for each in STACK_ATTRIBUTES.items()),
@@ -114,24 +115,33 @@ def slice_header(path: Path, dataset: Dataset, pixel_offset: int, frame: int) ->
     return header
 
 
+def _numbers(part: Any, keyword: str, sequence: str) -> FloatArray:
+    try:
+        return np.atleast_1d(np.array(part(keyword, sequence), float))
+    except (TypeError, ValueError):
+        raise ImageFault(f"{keyword} is missing or no number") from None
+
+
 def _check(header: SliceHeader) -> None:
     if header.position_mm.shape != (3,) or header.orientation.shape != (6,):
-        raise ValueError("ImagePositionPatient or ImageOrientationPatient is empty")
+        raise ImageFault("ImagePositionPatient or ImageOrientationPatient is empty")
     cross = np.linalg.norm(np.cross(header.orientation[:3], header.orientation[3:]))
     if not abs(cross - 1.0) < 0.05:  # noqa: PLR2004 - rounded cosines still pass
-        raise ValueError("ImageOrientationPatient is not two perpendicular unit vectors")
+        raise ImageFault("ImageOrientationPatient is not two perpendicular unit vectors")
     if min(header.pixel_spacing_mm) <= 0:
-        raise ValueError("PixelSpacing is not positive")
+        raise ImageFault("PixelSpacing is not positive")
     if not header.sop_instance_uid:
-        raise ValueError("SOPInstanceUID is missing")
+        raise ImageFault("SOPInstanceUID is missing")
 
 
 def _rescale(part: Any) -> tuple[float, float]:
-    slope = part("RescaleSlope", "PixelValueTransformationSequence")
-    intercept = part("RescaleIntercept", "PixelValueTransformationSequence")
-    if slope is None or intercept is None:
-        raise ValueError("RescaleSlope or RescaleIntercept is missing: not in HU")
-    return float(slope), float(intercept)
+    slope, intercept = (
+        _numbers(part, keyword, "PixelValueTransformationSequence")
+        for keyword in ("RescaleSlope", "RescaleIntercept")
+    )
+    if not np.isfinite([*slope, *intercept]).all():  # an absent one is no number
+        raise ImageFault("RescaleSlope or RescaleIntercept is missing: not in HU")
+    return float(slope[0]), float(intercept[0])
 
 
 def _functional_groups(dataset: Dataset, frame: int) -> Any:
