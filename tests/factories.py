@@ -12,7 +12,8 @@ import numpy as np
 from vfnode.dicom.ct_series import CTSeries, read_ct_series
 from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
 from vfnode.spine.curve import SpineCurve
-from vfnode.spine.report import Analysis, FractureReport, ModelUsed, Reason, VertebraFinding
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import Analysis, FractureReport, ModelUsed, VertebraFinding
 from vfnode.spine.straighten import StraightenedSagittal, straighten
 from vfnode.spine.vertebra import VertebralLevel
 from vfnode.spine.volume import CTVolume

@@ -3,7 +3,7 @@
 import pydicom
 
 from tests.factories import CUT, NORMAL, Body, make_analysis, make_refusal
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 
 ANALYSES = {
     "positive": make_analysis(quality=(Reason.LEVEL_UNKNOWN, Reason.THICK_SLICES)),

@@ -27,7 +27,8 @@ from vfnode.dicom.refused_series import read_refused_series
 from vfnode.dicom.result_settings import ResultSettings
 from vfnode.dicom.templates import load_template
 from vfnode.errors import NotEvaluableError, ResultError, UnreadableInputError
-from vfnode.spine.report import Analysis, FractureReport, Reason
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import Analysis, FractureReport
 
 SR = "report.sr.dcm"
 #: what a series may be refused for while it is read

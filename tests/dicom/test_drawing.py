@@ -32,7 +32,8 @@ from vfnode.dicom.picture_layout import (
 )
 from vfnode.dicom.templates import load_template, templates_dir
 from vfnode.spine.genant import GenantLimits
-from vfnode.spine.report import Analysis, Reason
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import Analysis
 from vfnode.spine.straighten import SagittalImage
 
 FACTS = PictureFacts("vfnode", "1.2.3", CREATED)

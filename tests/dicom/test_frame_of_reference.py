@@ -12,7 +12,7 @@ from vfnode.dicom.check_subject import children
 from vfnode.dicom.checks import check_files
 from vfnode.dicom.ct_series import read_ct_series
 from vfnode.dicom.outputs import build_and_write
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 
 
 def frames_of_slices(kind: str, index: int) -> str | None:

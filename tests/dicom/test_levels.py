@@ -28,7 +28,7 @@ from vfnode.dicom.picture_layout import (
     words,
 )
 from vfnode.dicom.result_settings import ResultSettings
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 
 ALL = ResultSettings(objects={output.name: "always" for output in OUTPUTS})
 METAL = Body("T11", withheld=Reason.METAL)

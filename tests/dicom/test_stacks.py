@@ -12,7 +12,7 @@ from pydicom.uid import (
 from tests.dicom.tools import edit, refusal
 from tests.factories import make_analysis, make_ct_folder, make_volume
 from vfnode.dicom.ct_series import read_ct_series
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 
 
 def test_of_two_slices_at_one_position_the_lower_instance_number_stays(tmp_path):

@@ -31,7 +31,7 @@ from vfnode.dicom.ct_series import read_ct_series
 from vfnode.dicom.flat_report import flat_report
 from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.result_settings import ResultSettings
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 
 NAME = "Иванов^Пётр"
 REAL = ("lidc-idri-0314", "lidc-idri-0001")

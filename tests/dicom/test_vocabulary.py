@@ -7,7 +7,7 @@ from vfnode.dicom.templates import load_template
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, level_concept, reason_concept
 from vfnode.errors import ResultError
 from vfnode.spine.genant import Deformity, GenantGrade
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 from vfnode.spine.vertebra import VertebralLevel
 
 #: In use by others (standards), but in none of the context groups that pydicom carries.

@@ -9,7 +9,8 @@ import numpy as np
 from vfnode.evaluation.cases import Body, Reading
 from vfnode.evaluation.results import CaseResult, Pair
 from vfnode.spine.curve import SpineCurve
-from vfnode.spine.report import Analysis, FractureReport, Reason, VertebraFinding
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import Analysis, FractureReport, VertebraFinding
 from vfnode.spine.vertebra import VertebralLevel
 from vfnode.spine.volume import CTVolume
 

@@ -9,7 +9,7 @@ from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import STAGES, load_pipeline
 from vfnode.spine.curve_through import curve_through
 from vfnode.spine.genant import GenantGrade
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 from vfnode.spine.vertebra import heights_mm
 from vfnode.spine.volume import CTVolume
 from vfnode.training.synthetic.chest_ct import synthesize_chest_ct

@@ -5,7 +5,7 @@ import pytest
 
 from tests.factories import make_volume
 from vfnode.inference.withhold import OVERLAP_MM, UNCERTAIN_MM, overlap_mm, withheld_reasons
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 
 
 def body(z_mm: float, height_mm: float = 20.0) -> np.ndarray:

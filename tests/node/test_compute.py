@@ -15,7 +15,8 @@ from vfnode.node.compute import Computer
 from vfnode.node.result_object import result_objects
 from vfnode.node.series_reader import refusal
 from vfnode.spine.genant import GenantLimits
-from vfnode.spine.report import Analysis, FractureReport, Reason
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import Analysis, FractureReport
 from vfnode.spine.straighten import SagittalImage
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.foreign_material import foreign_material, metal_along
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 from vfnode.spine.volume import CTVolume
 
 SPACING_MM = (1.0, 0.8, 0.8)

@@ -7,7 +7,8 @@ import pytest
 
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.genant import GenantGrade
-from vfnode.spine.report import FractureReport, ModelUsed, Reason, VertebraFinding
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import FractureReport, ModelUsed, VertebraFinding
 from vfnode.spine.vertebra import VertebralLevel
 
 

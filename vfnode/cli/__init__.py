@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from vfnode import __version__
+from vfnode.cli import models
 from vfnode.cli.analyze import analyze
 from vfnode.cli.check import check
 from vfnode.cli.contact_sheet import contact_sheet
@@ -45,7 +46,7 @@ for command in (
     contact_sheet,
 ):
     app.command()(command)
-app.command()(contact_sheet)
+app.add_typer(models.app, name="models")
 
 
 def _print_version(wanted: bool) -> None:

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vfnode.cli.demo_pacs import AE_TITLE, DemoPacs, demo_pacs
-from vfnode.cli.tables import GRADE_STYLE, patient_line, vertebra_name
+from vfnode.cli.tables import grade_shown, patient_line, style_of, vertebra_name
 from vfnode.errors import VfnodeError
 from vfnode.node.orthanc import free_port, wait_for_port
 from vfnode.spine.genant import GenantGrade, height_ratio
@@ -185,7 +185,7 @@ def _comparison(result: dict[str, Any], truth: tuple[TrueVertebra, ...]) -> Tabl
             continue
         index = int(distance.argmin())
         name = vertebra_name(found[index], index + 1)
-        table.add_row(body.level, name, *_cells(found[index], body), style=_style(found[index]))
+        table.add_row(body.level, name, *_cells(found[index], body), style=style_of(found[index]))
     return table
 
 
@@ -197,13 +197,12 @@ def _cells(found: dict[str, Any], body: TrueVertebra) -> list[str]:
         f"{found['heights_mm'][column]:.1f}/{true:.1f}"
         for column, true in zip(COLUMNS, true_heights, strict=True)
     ]
-    grade = found["grade"] if found["complete"] else "cut"
     true_grade = GenantGrade.from_height_ratio(true_ratio).value
-    return [*heights, f"{found['height_ratio']:.2f}/{true_ratio:.2f}", f"{grade}/{true_grade}"]
-
-
-def _style(found: dict[str, Any]) -> str:
-    return GRADE_STYLE[found["grade"]] if found["complete"] else "dim"
+    return [
+        *heights,
+        f"{found['height_ratio']:.2f}/{true_ratio:.2f}",
+        f"{grade_shown(found)}/{true_grade}",
+    ]
 
 
 def _points(vertebra: dict[str, Any]) -> list[list[list[float]]]:

@@ -17,21 +17,31 @@ def vertebra_name(vertebra: dict[str, Any], ordinal: int) -> str:
     return f"#{ordinal}" if level == "unknown" else level
 
 
+def grade_shown(vertebra: dict[str, Any]) -> str:
+    """The grade of a body, unless it was withheld."""
+    return str(vertebra["grade"]) if vertebra["not_evaluable"] is None else "not graded"
+
+
+def style_of(vertebra: dict[str, Any]) -> str:
+    """How a body's row is printed."""
+    return GRADE_STYLE[vertebra["grade"]] if vertebra["not_evaluable"] is None else "dim"
+
+
 def vertebrae_table(result: dict[str, Any]) -> Table:
-    """One row per vertebra of a result.json."""
+    """One row per vertebra of a result.json; a body that is not graded says why."""
     table = Table(title="heights in mm", title_justify="left", title_style="dim")
     for heading in ("body", *COLUMNS, "ratio", "grade", "type"):
         table.add_column(heading, justify="left" if heading in ("body", "type") else "right")
     for ordinal, vertebra in enumerate(result["vertebrae"], 1):
         heights = [f"{vertebra['heights_mm'][name]:.1f}" for name in COLUMNS]
-        grade = vertebra["grade"] if vertebra["complete"] else "cut"
+        withheld = vertebra["not_evaluable"]
         table.add_row(
             vertebra_name(vertebra, ordinal),
             *heights,
             f"{vertebra['height_ratio']:.2f}",
-            grade,
-            vertebra["deformity"] if vertebra["complete"] else "",
-            style=GRADE_STYLE.get(grade, "dim"),
+            grade_shown(vertebra),
+            vertebra["deformity"] if withheld is None else withheld["code"],
+            style=style_of(vertebra),
         )
     return table
 

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from vfnode.dicom.check_headers import Findings
 from vfnode.dicom.check_subject import ResultSet, children, code_of, number
 from vfnode.dicom.vocabulary import concept, level_concept, reason_concept, unit_of
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 from vfnode.spine.vertebra import VertebralLevel
 
 HEIGHT, MODIFIER, SITE = "121207", "106233006", "363698007"

@@ -19,7 +19,7 @@ from vfnode.dicom.selection import group_slices, read_headers
 from vfnode.dicom.slice_header import SliceHeader, sop_class_uid
 from vfnode.dicom.stacks import stacks_of
 from vfnode.errors import NotEvaluableError
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 from vfnode.spine.volume import CTVolume, FloatArray
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,8 @@ from vfnode.dicom.result_settings import ResultContext
 from vfnode.dicom.summary_text import headline, paragraph
 from vfnode.dicom.uids import derive_uid
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, level_concept, reason_concept
-from vfnode.spine.report import FractureReport, Reason, VertebraFinding
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import FractureReport, VertebraFinding
 from vfnode.spine.vertebra import COLUMNS
 
 SYSTEMS = {

@@ -32,7 +32,7 @@ from vfnode.dicom.sr_vertebra import concepts_of, presence, vertebra_group
 from vfnode.dicom.summary_text import paragraph
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, reason_concept
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 
 PICTURE = "picture"  #: name of the annotated picture in the table of outputs
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from vfnode.dicom.slice_header import SliceHeader
 from vfnode.errors import NotEvaluableError
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 from vfnode.spine.volume import FloatArray
 
 #: A stack shorter than this cannot hold one vertebral body with both neighbouring discs.

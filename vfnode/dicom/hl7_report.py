@@ -13,7 +13,7 @@ from vfnode.dicom.picture_layout import level_certainty
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.summary_text import paragraph
 from vfnode.dicom.vocabulary import concept, reason_concept
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 from vfnode.spine.vertebra import COLUMNS
 
 #: Delimiters in a text become escape sequences (HL7 v2.5.1, 2.7).

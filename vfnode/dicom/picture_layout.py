@@ -10,7 +10,8 @@ import numpy as np
 
 from vfnode.dicom.templates import load_template, texts
 from vfnode.spine.genant import GenantGrade, GenantLimits
-from vfnode.spine.report import FractureReport, Reason, VertebraFinding
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import FractureReport, VertebraFinding
 from vfnode.spine.resample import FloatImage
 from vfnode.spine.straighten import SagittalImage
 from vfnode.spine.vertebra import VertebralLevel

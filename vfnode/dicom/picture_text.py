@@ -21,7 +21,8 @@ from vfnode.dicom.picture_layout import (
     words,
 )
 from vfnode.dicom.picture_signs import draw_mark, draw_scale, write_directions, write_legend
-from vfnode.spine.report import FractureReport, Reason, VertebraFinding
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import FractureReport, VertebraFinding
 from vfnode.spine.vertebra import COLUMNS
 from vfnode.spine.volume import FloatArray
 

@@ -14,7 +14,8 @@ from vfnode.dicom.picture_layout import (
 from vfnode.dicom.result_settings import ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.spine.genant import height_loss_posterior
-from vfnode.spine.report import Analysis, FractureReport, Reason
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import Analysis, FractureReport
 
 
 def slice_text(place: SlicePlace, language: str) -> str:

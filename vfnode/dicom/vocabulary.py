@@ -9,7 +9,7 @@ from pydicom.sr.coding import Code
 
 from vfnode.dicom.templates import load_template
 from vfnode.errors import ResultError
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 from vfnode.spine.vertebra import VertebralLevel
 
 CODES_FILE = "codes.json"

@@ -13,7 +13,7 @@ from scipy.interpolate import make_smoothing_spline
 from vfnode.errors import NotEvaluableError
 from vfnode.inference.bundle import LoadedModel
 from vfnode.spine.curve import SpineCurve
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 from vfnode.spine.resample import FloatImage, resample, resampled_affine, window
 from vfnode.spine.volume import CTVolume, FloatArray
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,47 +19,29 @@ import torch
 from vfnode.errors import NotEvaluableError
 from vfnode.inference.bundle import ROLES, LoadedModel, load_bundle
 from vfnode.inference.detect_vertebrae import detect_vertebrae
+from vfnode.inference.findings import SURE, UNKNOWN_LEVEL, Bodies, findings_of, quality_of
 from vfnode.inference.label_levels import label_levels
 from vfnode.inference.localize_spine import localize_spine
 from vfnode.inference.refine_keypoints import refine_keypoints
-from vfnode.inference.withhold import withheld_reasons
 from vfnode.spine.body_aligned import body_aligned_image, body_rotation
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.curve_through import curve_through
 from vfnode.spine.foreign_material import metal_along
 from vfnode.spine.genant import GenantLimits
-from vfnode.spine.report import Analysis, FractureReport, ModelUsed, Reason, VertebraFinding
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import Analysis, FractureReport, ModelUsed
 from vfnode.spine.straighten import StraightenedSagittal, straighten
-from vfnode.spine.vertebra import Vertebra, VertebralLevel
+from vfnode.spine.vertebra import Vertebra
 from vfnode.spine.volume import CTVolume, FloatArray
 
 MIN_OBJECTNESS = 0.5  #: of the second look: below it the crop shows no body
 OFF_CURVE_MM = 20.0  #: a body's centre lies nearer to the curve than this
-THICK_SLICE_MM = 3.0
-UNKNOWN_LEVEL = VertebralLevel["UNKNOWN"].value
 STAGES = ("localize", "straighten", "detect", "refine", "label", "picture")
 SACRUM = "S1"  #: a name that is no vertebra: the detector took the sacrum for a body
-SURE = 0.9  #: share of all ways to name the column; below it names are said to be uncertain
 GUESS = 0.4  #: below it no name is given
 
 OnStage = Callable[[str], None]
 Stages = Callable[[str], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True)
-class _Bodies:
-    """Bodies in the patient, cranial to caudal; n may be 0."""
-
-    keypoints_mm: FloatArray  #: (n, 3, 2, 3) LPS
-    objectness: FloatArray  #: (n,)
-    uncertainty_mm: FloatArray  #: (n,)
-    names: tuple[str, ...] = ()  #: n vertebral levels
-    name_confidence: FloatArray = field(default_factory=lambda: np.zeros(0))  #: (n,)
-
-    def keep(self, chosen: np.ndarray) -> _Bodies:
-        return _Bodies(
-            self.keypoints_mm[chosen], self.objectness[chosen], self.uncertainty_mm[chosen]
-        )
 
 
 @dataclass(frozen=True)
@@ -100,12 +82,12 @@ class Pipeline:
             return Analysis(self._refusal(reason, timing), None)
         with stage("picture"):
             sagittal, drawn = body_aligned_image(canonical, curve, bodies.keypoints_mm)
-        findings = self._findings(canonical, bodies, drawn)
+        findings = findings_of(canonical, bodies, drawn, self.limits)
         report = FractureReport(
             models=self.models,
             spine=curve,
             vertebrae=findings,
-            quality=_quality(canonical, findings),
+            quality=quality_of(canonical, findings),
             limits=self.limits,
             timing_s=timing,
         )
@@ -113,7 +95,7 @@ class Pipeline:
 
     def _find_bodies(
         self, volume: CTVolume, curve: SpineCurve, stage: Stages
-    ) -> tuple[_Bodies, SpineCurve]:
+    ) -> tuple[Bodies, SpineCurve]:
         """Detect, go once back to the curve, detect again, and look twice at each body."""
         with stage("straighten"):
             sagittal = straighten(volume, curve)
@@ -144,16 +126,16 @@ class Pipeline:
 
     def _refine(
         self, volume: CTVolume, sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]
-    ) -> _Bodies:
+    ) -> Bodies:
         first = _in_patient(sagittal, found)
         left = np.array([body_rotation(points)[:, 1] for points in first])
         points, spread_mm, objectness = refine_keypoints(
             volume, first, left, self.keypoints_model, self.device
         )
         score = np.array([vertebra.score for vertebra in found])
-        return _Bodies(points, score, spread_mm).keep(objectness >= MIN_OBJECTNESS)
+        return Bodies(points, score, spread_mm).keep(objectness >= MIN_OBJECTNESS)
 
-    def _named(self, volume: CTVolume, curve: SpineCurve, bodies: _Bodies) -> _Bodies:
+    def _named(self, volume: CTVolume, curve: SpineCurve, bodies: Bodies) -> Bodies:
         """The bodies with their levels; what is surely sacrum is left out."""
         named = label_levels(volume, curve, bodies.keypoints_mm, self.levels_model, self.device)
         sacral = np.array([name == SACRUM for name in named.names])
@@ -168,24 +150,6 @@ class Pipeline:
             bodies.keep(kept),
             names=tuple(name for name, keep in zip(names, kept, strict=True) if keep),
             name_confidence=named.confidence[kept],
-        )
-
-    def _findings(
-        self, volume: CTVolume, bodies: _Bodies, drawn: FloatArray
-    ) -> tuple[VertebraFinding, ...]:
-        withheld = withheld_reasons(volume, bodies.keypoints_mm, bodies.uncertainty_mm)
-        return tuple(
-            VertebraFinding(
-                level=VertebralLevel(bodies.names[i]),
-                level_confidence=_confidence(bodies, i),
-                objectness=float(bodies.objectness[i]),
-                keypoints_patient_mm=bodies.keypoints_mm[i],
-                keypoints_sagittal_mm=drawn[i],
-                uncertainty_mm=float(bodies.uncertainty_mm[i]),
-                withheld=withheld[i],
-                limits=self.limits,
-            )
-            for i in range(len(drawn))
         )
 
     def _refusal(self, reason: Reason, timing: dict[str, float]) -> FractureReport:
@@ -230,33 +194,14 @@ def load_pipeline(
     )
 
 
-def _quality(volume: CTVolume, findings: tuple[VertebraFinding, ...]) -> tuple[Reason, ...]:
-    """What limits the result, coded."""
-    named = [f for f in findings if f.level is not VertebralLevel(UNKNOWN_LEVEL)]
-    facts = {
-        Reason.LEVEL_UNKNOWN: len(named) < len(findings),
-        Reason.LEVEL_UNCERTAIN: any(f.level_confidence < SURE for f in named),
-        Reason.THICK_SLICES: max(volume.spacing_mm) > THICK_SLICE_MM,
-        **{reason: True for reason in Reason if any(f.withheld is reason for f in findings)},
-        Reason.NONE_GRADED: not any(f.is_graded for f in findings),
-    }
-    return tuple(reason for reason, holds in facts.items() if holds)
-
-
-def _confidence(bodies: _Bodies, index: int) -> float:
-    """Of the name of one body; none where there is none."""
-    known = bodies.names[index] != UNKNOWN_LEVEL
-    return round(float(bodies.name_confidence[index]), 4) if known else 0.0
-
-
 def _in_patient(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> FloatArray:
     """Keypoints (n, 3, 2, 3) in LPS mm."""
     return sagittal.to_patient(np.array([vertebra.keypoints for vertebra in found]))
 
 
-def _first_look(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> _Bodies:
+def _first_look(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> Bodies:
     """Bodies as the detector measured them; the votes' spread stands for the uncertainty."""
-    return _Bodies(
+    return Bodies(
         _in_patient(sagittal, found),
         np.array([vertebra.score for vertebra in found]),
         np.array([vertebra.spread_mm for vertebra in found]),

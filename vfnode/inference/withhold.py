@@ -6,7 +6,7 @@ import numpy as np
 
 from vfnode.spine.body_aligned import body_rotation
 from vfnode.spine.foreign_material import foreign_material
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 from vfnode.spine.volume import CTVolume, FloatArray
 
 BORDER_MM = 0.5  #: a keypoint this near the border of the volume belongs to a cut body

@@ -24,7 +24,7 @@ from vfnode.node.database import (
 )
 from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import Delivery, Job, JobState, Receipt
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 
 
 class Ledger:

@@ -10,7 +10,8 @@ from vfnode.dicom.header_text import LATIN_1
 from vfnode.dicom.refused_series import read_refused_series
 from vfnode.errors import NotEvaluableError
 from vfnode.spine.genant import GenantLimits
-from vfnode.spine.report import Analysis, FractureReport, Reason
+from vfnode.spine.reason import Reason
+from vfnode.spine.report import Analysis, FractureReport
 
 
 @dataclass(frozen=True)

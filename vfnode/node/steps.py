@@ -24,7 +24,7 @@ from vfnode.node.parts import Parts
 from vfnode.node.result_object import holds_fracture
 from vfnode.node.series_reader import refusal
 from vfnode.node.spool import job_folder, read_instances
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 
 COMPUTE_ATTEMPTS = 2
 

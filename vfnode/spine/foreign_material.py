@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from vfnode.spine.body_aligned import body_rotation
 from vfnode.spine.curve import SpineCurve
-from vfnode.spine.report import Reason
+from vfnode.spine.reason import Reason
 from vfnode.spine.volume import CTVolume, FloatArray
 
 #: Cortical bone stays below 2000 HU, enamel apart; titanium saturates 12 bits at 3071.

@@ -1,0 +1,52 @@
+"""Coded reasons: why a series or a body was not evaluated, or what limits a result."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """Why a series was not evaluated, or what limits its result; (code, meaning)."""
+
+    NO_SPINE = ("no-spine", "No spine was found in the images")
+    NO_VERTEBRA = ("no-vertebra", "A spine was found, but no vertebral body could be measured")
+    TOO_FEW_SLICES = ("too-few-slices", "Too few slices to measure a vertebral body")
+    SLICE_GAP = ("slice-gap", "A slice is missing inside the series")
+    GEOMETRY_REFUSED = ("geometry-refused", "The slices do not form one regular volume")
+    NOT_CT = ("not-ct", "The images are not original CT images")
+    NONE_GRADED = ("none-graded", "None of the vertebral bodies found could be graded")
+    COMPUTE_FAILED = ("compute-failed", "The computation failed; a person has been asked to look")
+    CUT_VERTEBRA = ("cut-vertebra", "A vertebral body is cut by the border and is not graded")
+    UNCERTAIN_KEYPOINTS = (
+        "uncertain-keypoints",
+        "The keypoints of a vertebral body are too uncertain to grade it",
+    )
+    METAL = ("metal", "Metal in or beside a vertebral body, which is not graded")
+    CEMENT = ("cement", "Bone cement in a vertebral body, which is not graded")
+    LEVEL_UNKNOWN = ("level-unknown", "Vertebral levels are not named; bodies are numbered")
+    LEVEL_UNCERTAIN = (
+        "level-uncertain",
+        "Vertebral levels are uncertain; all may be shifted by one",
+    )
+    FRAME_ASSUMED = (
+        "frame-assumed",
+        "The slices name no common frame of reference; one is assumed",
+    )
+    ONE_STACK_OF_SEVERAL = (
+        "one-stack-of-several",
+        "One of several stacks (phases) of the series was measured",
+    )
+    THICK_SLICES = ("thick-slices", "Slices thicker than 3 mm: heights are less certain")
+
+    def __init__(self, code: str, meaning: str) -> None:
+        self.code = code
+        self.meaning = meaning
+
+    @classmethod
+    def from_code(cls, code: str) -> Reason:
+        """The reason with this code; KeyError if there is none."""
+        return {reason.code: reason for reason in cls}[code]
+
+    def to_dict(self) -> dict[str, str]:
+        """The coded reason as result.json shows it."""
+        return {"code": self.code, "meaning": self.meaning}
