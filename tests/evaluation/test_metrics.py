@@ -115,7 +115,7 @@ def test_levels_count_only_where_both_sides_name_them():
 
 
 def test_a_withheld_fracture_counts_as_not_found_and_as_withheld():
-    """The severe body was found, but not graded: it ranks last, and its ratio measures nothing."""
+    """The severe body was found, but not graded: shown, it ranks last; measured, it ranks first."""
     severe = Pair(body(ratio=0.5), replace(body(ratio=0.5), withheld=True))
     results = [CaseResult("a", "A", (severe, *result((1.0, 0.95), (1.0, 0.9)).pairs), (), ())]
 
@@ -123,6 +123,10 @@ def test_a_withheld_fracture_counts_as_not_found_and_as_withheld():
     assert metrics.withheld_share(results) == pytest.approx(1 / 3)
     assert metrics.vertebra_auc(results) == 0.0
     assert metrics.vertebra_sensitivity(results) == 0.0
+    assert metrics.severe_sensitivity(results) == 0.0
+    assert metrics.measured_auc(results) == 1.0
+    assert metrics.measured_sensitivity(results) == 1.0
+    assert metrics.measured_severe_sensitivity(results) == 1.0
     assert metrics.ratio_bias(results) == pytest.approx(-0.075)
 
 

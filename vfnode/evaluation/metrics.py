@@ -8,7 +8,16 @@ import numpy as np
 from scipy import stats
 
 from vfnode.evaluation.cases import UNKNOWN_LEVEL
-from vfnode.evaluation.ranking import NAN, Results, auc, sensitivity_at, task_of, vertebrae
+from vfnode.evaluation.ranking import (
+    NAN,
+    Ranked,
+    Results,
+    auc,
+    measured_vertebrae,
+    sensitivity_at,
+    task_of,
+    vertebrae,
+)
 from vfnode.spine.volume import FloatArray
 
 Metric = Callable[[Results], float]
@@ -70,7 +79,25 @@ def vertebra_sensitivity(results: Results) -> float:
 
 def severe_sensitivity(results: Results) -> float:
     """Share of the severe bodies above the threshold at which 9 of 10 with G > 0.74 lie below."""
-    ranked = vertebrae(results)
+    return _severe_sensitivity(vertebrae(results))
+
+
+def measured_auc(results: Results) -> float:
+    """AUC for G <= 0.74 with withheld bodies as they were measured."""
+    return auc(*task_of(measured_vertebrae(results), "G0-1 vs G2-3"))
+
+
+def measured_sensitivity(results: Results) -> float:
+    """Sensitivity for G <= 0.74 at a specificity of 0.9, withheld bodies as measured."""
+    return sensitivity_at(*task_of(measured_vertebrae(results), "G0-1 vs G2-3"), SPECIFICITY)
+
+
+def measured_severe_sensitivity(results: Results) -> float:
+    """`severe_sensitivity` with withheld bodies as measured."""
+    return _severe_sensitivity(measured_vertebrae(results))
+
+
+def _severe_sensitivity(ranked: Ranked) -> float:
     severe, others = ranked.ratio[ranked.grade == 3], ranked.ratio[ranked.grade < 2]  # noqa: PLR2004
     if len(severe) == 0 or len(others) == 0:
         return NAN

@@ -31,8 +31,18 @@ class Ranked:
 
 def vertebrae(results: Results) -> Ranked:
     """Every true body that has a grade; a missed or withheld one counts as found normal."""
-    both = np.concatenate([result.graded for result in results] or [np.empty((0, 2))])
-    return Ranked(both[:, 0], both[:, 1])
+    found = _graded(results)
+    return Ranked(found[:, 0], found[:, 1])
+
+
+def measured_vertebrae(results: Results) -> Ranked:
+    """The same, with a withheld body as it was measured; a missed one counts as found normal."""
+    found = _graded(results)
+    return Ranked(found[:, 0], found[:, 2])
+
+
+def _graded(results: Results) -> FloatArray:
+    return np.concatenate([result.graded for result in results] or [np.empty((0, 3))])
 
 
 def patients(results: Results) -> Ranked:

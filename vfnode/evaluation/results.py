@@ -64,11 +64,14 @@ class CaseResult:
 
     @cached_property
     def graded(self) -> FloatArray:
-        """True grade (0 to 3) and found ratio of every true body that has a grade, (n, 2)."""
-        rows = [(grade_of(p.truth), shown_ratio(p.found)) for p in self.pairs]
-        rows += [(grade_of(body), MISSED_RATIO) for body in self.missed]
-        both = np.array(rows, float).reshape(-1, 2)
-        return np.asarray(both[np.isfinite(both).all(1)])
+        """Every true body that has a grade: that grade (0 to 3), the shown ratio, the measured one.
+
+        (n, 3). They differ where a body was measured and withheld from grading.
+        """
+        rows = [(grade_of(p.truth), shown_ratio(p.found), p.found.ratio) for p in self.pairs]
+        rows += [(grade_of(body), MISSED_RATIO, MISSED_RATIO) for body in self.missed]
+        found = np.array(rows, float).reshape(-1, 3)
+        return np.asarray(found[np.isfinite(found).all(1)])
 
     @property
     def _measured(self) -> tuple[Pair, ...]:
