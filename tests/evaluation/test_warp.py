@@ -5,7 +5,8 @@ import pytest
 
 from tests.evaluation.factories import PITCH_MM, box
 from vfnode.errors import GeometryError
-from vfnode.evaluation.warp import KINDS, Deformation, warp_of, warped
+from vfnode.evaluation.warp import KINDS, Deformation, warp_of
+from vfnode.evaluation.warp_volume import warped
 from vfnode.spine.genant import height_ratio
 from vfnode.spine.vertebra import heights_mm
 from vfnode.spine.volume import CTVolume, FloatArray

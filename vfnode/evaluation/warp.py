@@ -10,18 +10,16 @@ and its inverse are both exact: straight pieces between a few knots.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import map_coordinates, spline_filter
 from scipy.optimize import brentq
 
 from vfnode.errors import GeometryError
 from vfnode.spine.body_aligned import body_rotation
 from vfnode.spine.genant import height_ratio
 from vfnode.spine.vertebra import heights_mm
-from vfnode.spine.volume import CTVolume, FloatArray
+from vfnode.spine.volume import FloatArray
 
 KINDS = ("wedge", "biconcave", "crush")
 CLOSING_KINDS = ("wedge", "crush")  #: a dent is filled by the disc: no neighbour can close it
@@ -37,7 +35,6 @@ RIGID_FADE_MM = 24.0  #: beyond that their movement fades to nothing
 CRUSH_FRONT = 0.35  #: a crushed body loses this share at the front of what it loses at the back
 LEFT_MM = 4.0  #: of height at least stays
 NEIGHBOURS = 2  #: each side close up; one disc more shares the loss
-_SLAB = 16  #: slices that are warped at once, to keep the memory low
 
 
 @dataclass(frozen=True)
@@ -202,41 +199,6 @@ def _end(local: FloatArray, beyond: int, own: FloatArray) -> FloatArray:
         return np.asarray(local[beyond][:, side][:, [0, 2]])
     outward = -1 if beyond < 0 else 1
     return np.asarray(own + np.array([0.0, outward * OPEN_DISC_MM]))
-
-
-def warped(volume: CTVolume, warps: Sequence[Warp]) -> CTVolume:
-    """A CT after warps, the first one first: cubic where something moved, untouched elsewhere.
-
-    Interpolated once, however many warps there are. What comes from beyond the volume is air.
-    """
-    if not warps:
-        return volume
-    box, margin = _box(volume, warps), 1
-    corner = np.array([part.start for part in box])
-    padded = np.pad(volume.hu[box], margin, mode="edge")
-    smooth = spline_filter(padded, order=3, output=np.float32)
-    hu = volume.hu.copy()
-    for first in range(0, hu[box].shape[0], _SLAB):
-        part = hu[box][first : first + _SLAB]
-        grid = np.moveaxis(np.indices(part.shape, float), 0, -1) + corner + [first, 0, 0]
-        points = volume.to_patient(grid)
-        source = points
-        for warp in reversed(warps):
-            source = warp.backward(source)
-        moved = np.abs(source - points).max(-1) > 1e-3  # noqa: PLR2004 - mm
-        at = (volume.to_voxel(source[moved]) - corner + margin).T
-        values = map_coordinates(smooth, at, order=3, prefilter=False, mode="nearest")
-        part[moved] = np.clip(np.rint(values), -1024, 32767).astype(np.int16)
-    return CTVolume(hu, volume.affine)
-
-
-def _box(volume: CTVolume, warps: Sequence[Warp]) -> tuple[slice, ...]:
-    """Part of a volume that any warp can change."""
-    voxels = volume.to_voxel(np.concatenate([warp.reach_mm() for warp in warps]))
-    last = np.array(volume.hu.shape) - 1
-    low = np.clip(np.floor(voxels.min(0)).astype(int), 0, last)
-    high = np.clip(np.ceil(voxels.max(0)).astype(int), 0, last) + 1
-    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
 
 def _disc(above: FloatArray, below: FloatArray) -> list[FloatArray]:

@@ -27,7 +27,7 @@ Panjabi et al., Spine 16 and 17); nothing of those data is in the weights' folde
 {table}
 
 Synthetic figures say that training worked, not how well patients are measured:
-for that, see the figures on real CT in the documentation.
+for that, and for known failures with pictures, see docs/models.md.
 
 ## Limits
 

@@ -13,7 +13,8 @@ from vfnode.evaluation.cases import UNDEFORMED, Body, Case, Reading
 from vfnode.evaluation.datasets.adapter import Adapter, Options
 from vfnode.evaluation.datasets.reference import ReadCT, read_list
 from vfnode.evaluation.readable import disc_contrast_hu
-from vfnode.evaluation.warp import KINDS, Deformation, Warp, warp_of, warped
+from vfnode.evaluation.warp import KINDS, Deformation, Warp, warp_of
+from vfnode.evaluation.warp_volume import warped
 from vfnode.spine.volume import CTVolume, FloatArray
 
 LOWEST_RATIO, HIGHEST_RATIO = 0.35, 0.9  #: asked for, drawn uniformly
