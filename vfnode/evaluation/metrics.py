@@ -10,10 +10,9 @@ from scipy import stats
 from vfnode.evaluation.cases import UNKNOWN_LEVEL
 from vfnode.evaluation.ranking import (
     NAN,
-    Ranked,
+    Ranking,
     Results,
     auc,
-    measured_vertebrae,
     sensitivity_at,
     task_of,
     vertebrae,
@@ -67,38 +66,20 @@ def limits_error(results: Results) -> float:
     return _mean(np.array([r.limits_mm for r in results]))
 
 
-def vertebra_auc(results: Results) -> float:
+def vertebra_auc(results: Results, ranked: Ranking = vertebrae) -> float:
     """AUC for moderate and severe deformities, G <= 0.74."""
-    return auc(*task_of(vertebrae(results), "G0-1 vs G2-3"))
+    return auc(*task_of(ranked(results), "G0-1 vs G2-3"))
 
 
-def vertebra_sensitivity(results: Results) -> float:
+def vertebra_sensitivity(results: Results, ranked: Ranking = vertebrae) -> float:
     """Sensitivity for G <= 0.74 at a specificity of 0.9."""
-    return sensitivity_at(*task_of(vertebrae(results), "G0-1 vs G2-3"), SPECIFICITY)
+    return sensitivity_at(*task_of(ranked(results), "G0-1 vs G2-3"), SPECIFICITY)
 
 
-def severe_sensitivity(results: Results) -> float:
+def severe_sensitivity(results: Results, ranked: Ranking = vertebrae) -> float:
     """Share of the severe bodies above the threshold at which 9 of 10 with G > 0.74 lie below."""
-    return _severe_sensitivity(vertebrae(results))
-
-
-def measured_auc(results: Results) -> float:
-    """AUC for G <= 0.74 with withheld bodies as they were measured."""
-    return auc(*task_of(measured_vertebrae(results), "G0-1 vs G2-3"))
-
-
-def measured_sensitivity(results: Results) -> float:
-    """Sensitivity for G <= 0.74 at a specificity of 0.9, withheld bodies as measured."""
-    return sensitivity_at(*task_of(measured_vertebrae(results), "G0-1 vs G2-3"), SPECIFICITY)
-
-
-def measured_severe_sensitivity(results: Results) -> float:
-    """`severe_sensitivity` with withheld bodies as measured."""
-    return _severe_sensitivity(measured_vertebrae(results))
-
-
-def _severe_sensitivity(ranked: Ranked) -> float:
-    severe, others = ranked.ratio[ranked.grade == 3], ranked.ratio[ranked.grade < 2]  # noqa: PLR2004
+    found = ranked(results)
+    severe, others = found.ratio[found.grade == 3], found.ratio[found.grade < 2]  # noqa: PLR2004
     if len(severe) == 0 or len(others) == 0:
         return NAN
     labels = np.concatenate([np.ones(len(severe)), np.zeros(len(others))])

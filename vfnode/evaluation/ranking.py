@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,9 @@ class Ranked:
 
     grade: FloatArray  #: (n,) true grades, 0 to 3
     ratio: FloatArray  #: (n,) found height ratios
+
+
+Ranking = Callable[[Results], Ranked]
 
 
 def vertebrae(results: Results) -> Ranked:
