@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vfnode.inference.withhold import are_doubtful, withheld_reasons
+from vfnode.inference.withhold import withheld_reasons
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.reason import Reason
 from vfnode.spine.report import VertebraFinding
@@ -33,16 +33,6 @@ class Bodies:
         return Bodies(
             self.keypoints_mm[chosen], self.objectness[chosen], self.uncertainty_mm[chosen]
         )
-
-
-def where_doubtful(bodies: Bodies, otherwise: Bodies) -> Bodies:
-    """The bodies, and in place of the doubtful ones the same bodies as measured ``otherwise``."""
-    doubtful = are_doubtful(bodies.keypoints_mm, bodies.uncertainty_mm)
-    return Bodies(
-        np.where(doubtful[:, None, None, None], otherwise.keypoints_mm, bodies.keypoints_mm),
-        bodies.objectness,
-        np.where(doubtful, otherwise.uncertainty_mm, bodies.uncertainty_mm),
-    )
 
 
 def findings_of(

@@ -19,14 +19,7 @@ import torch
 from vfnode.errors import NotEvaluableError
 from vfnode.inference.bundle import ROLES, LoadedModel, load_bundle
 from vfnode.inference.detect_vertebrae import detect_vertebrae
-from vfnode.inference.findings import (
-    SURE,
-    UNKNOWN_LEVEL,
-    Bodies,
-    findings_of,
-    quality_of,
-    where_doubtful,
-)
+from vfnode.inference.findings import SURE, UNKNOWN_LEVEL, Bodies, findings_of, quality_of
 from vfnode.inference.label_levels import label_levels
 from vfnode.inference.localize_spine import localize_spine
 from vfnode.inference.refine_keypoints import refine_keypoints
@@ -134,14 +127,13 @@ class Pipeline:
     def _refine(
         self, volume: CTVolume, sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]
     ) -> Bodies:
-        first = _first_look(sagittal, found)
-        left = np.array([body_rotation(points)[:, 1] for points in first.keypoints_mm])
+        first = _in_patient(sagittal, found)
+        left = np.array([body_rotation(points)[:, 1] for points in first])
         points, spread_mm, objectness = refine_keypoints(
-            volume, first.keypoints_mm, left, self.keypoints_model, self.device
+            volume, first, left, self.keypoints_model, self.device
         )
-        kept = objectness >= MIN_OBJECTNESS
-        second = Bodies(points, first.objectness, spread_mm)
-        return where_doubtful(second.keep(kept), first.keep(kept))
+        score = np.array([vertebra.score for vertebra in found])
+        return Bodies(points, score, spread_mm).keep(objectness >= MIN_OBJECTNESS)
 
     def _named(self, volume: CTVolume, curve: SpineCurve, bodies: Bodies) -> Bodies:
         """The bodies with their levels; what is surely sacrum is left out."""

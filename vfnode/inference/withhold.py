@@ -29,17 +29,12 @@ def withheld_reasons(
     """
     inside = _inside(volume, keypoints_mm)
     materials = foreign_material(volume, keypoints_mm)
-    doubtful = are_doubtful(keypoints_mm, uncertainty_mm)
-    doubts = [Reason.UNCERTAIN_KEYPOINTS if each else None for each in doubtful]
+    uncertain = (uncertainty_mm > UNCERTAIN_MM) | (overlap_mm(keypoints_mm) > OVERLAP_MM)
+    doubts = [Reason.UNCERTAIN_KEYPOINTS if each else None for each in uncertain]
     return [
         (material or doubt) if whole else Reason.CUT_VERTEBRA
         for whole, material, doubt in zip(inside, materials, doubts, strict=True)
     ]
-
-
-def are_doubtful(keypoints_mm: FloatArray, uncertainty_mm: FloatArray) -> np.ndarray:
-    """Which bodies (n, 3, 2, 3) are too uncertain to be graded, or overlap a neighbour; (n,)."""
-    return np.asarray((uncertainty_mm > UNCERTAIN_MM) | (overlap_mm(keypoints_mm) > OVERLAP_MM))
 
 
 def overlap_mm(keypoints_mm: FloatArray) -> FloatArray:
