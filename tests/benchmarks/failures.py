@@ -42,13 +42,12 @@ class Failure:
 
 def worst(pipeline: Pipeline, rounds: int) -> list[Failure]:
     """The bodies with the largest errors of the ratio, worst first."""
-    found: list[tuple[float, str, Failure]] = []
-    for case in cases(str(CASES), Options(synthesize, rounds)):
-        for failure in failures_of(case, pipeline):
-            heapq.heappush(found, (failure.error, failure.title, failure))
-            if len(found) > SHOWN:
-                heapq.heappop(found)
-    return [failure for *_, failure in sorted(found, reverse=True)]
+    every = (
+        failure
+        for case in cases(str(CASES), Options(synthesize, rounds))
+        for failure in failures_of(case, pipeline)
+    )
+    return heapq.nlargest(SHOWN, every, key=lambda failure: failure.error)
 
 
 def failures_of(case: Case, pipeline: Pipeline) -> list[Failure]:

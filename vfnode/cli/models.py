@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from vfnode.inference.bundle import ModelManifest
 
 app = typer.Typer(help="Show and verify the models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -27,16 +24,19 @@ def list_models(models: Folder = None) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from vfnode.inference.bundle import ROLES, models_dir, read_manifest  # noqa: PLC0415
+
+    folder = models_dir(models)
     table = Table(box=None, pad_edge=False)
     for heading in ("role", "trained, min", "generator", "data", "sha256"):
         table.add_column(heading, justify="right" if heading == "trained, min" else "left")
-    for manifest in _manifests(models):
-        training = manifest.training
+    for role in ROLES:
+        manifest = read_manifest(folder / role)
         table.add_row(
             manifest.role,
-            str(training.get("minutes", "")),
+            str(manifest.training.get("minutes", "")),
             manifest.generator_version,
-            _data(training),
+            _data(manifest.training),
             manifest.sha256[:SHA256_SHOWN],
         )
     Console(soft_wrap=True).print(table)
@@ -53,13 +53,6 @@ def verify(models: Folder = None) -> None:
         print(
             f"{role}: sha256 {loaded.manifest.sha256}, weights fit {loaded.manifest.architecture}"
         )
-
-
-def _manifests(models: Path | None) -> list[ModelManifest]:
-    from vfnode.inference.bundle import ROLES, models_dir, read_manifest  # noqa: PLC0415
-
-    folder = models_dir(models)
-    return [read_manifest(folder / role) for role in ROLES]
 
 
 def _data(training: Mapping[str, Any]) -> str:
