@@ -28,7 +28,7 @@ def read_by_gdcm(folder) -> CTVolume:
     return CTVolume(SimpleITK.GetArrayFromImage(image).astype(np.int16), affine)
 
 
-def same(own: CTVolume, foreign: CTVolume) -> None:
+def assert_same(own: CTVolume, foreign: CTVolume) -> None:
     """Whatever the order of the axes; padding below air is a matter of taste."""
     one, other = own.canonical(), foreign.canonical()
     np.testing.assert_array_equal(np.maximum(one.hu, -1024), np.maximum(other.hu, -1024))
@@ -42,11 +42,11 @@ def test_a_real_ct_is_read_as_gdcm_reads_it(name):
     if not folder.exists():
         pytest.skip(ABSENT)
 
-    same(read_ct_series([folder])[0].volume, read_by_gdcm(folder))
+    assert_same(read_ct_series([folder])[0].volume, read_by_gdcm(folder))
 
 
 def test_a_written_ct_is_read_as_gdcm_reads_it(tmp_path):
     """What the demo sends."""
     make_ct_folder(tmp_path, make_volume())
 
-    same(read_ct_series([tmp_path])[0].volume, read_by_gdcm(tmp_path))
+    assert_same(read_ct_series([tmp_path])[0].volume, read_by_gdcm(tmp_path))

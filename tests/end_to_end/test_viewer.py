@@ -132,3 +132,4 @@ def test_the_report_of_a_study_that_was_not_evaluated_opens_too(study, result):
 
     study.wait_for_image(page.SOPInstanceUID)
     study.page.wait_for_selector("svg text >> text=Not evaluated: No spine was found")
+    assert "Number of graded vertebrae" not in study.annotations()

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 from vfnode.training.synthetic.anatomy import LEVELS, sample_column
-from vfnode.training.synthetic.plane.bone import BodyPatch
+from vfnode.training.synthetic.plane.bone import BodyPatch, draw_focus
 from vfnode.training.synthetic.plane.canvas import Canvas, coverage
 from vfnode.training.synthetic.plane.degrade import degrade
 from vfnode.training.synthetic.plane.sagittal import draw_natural, draw_straightened
@@ -110,3 +110,24 @@ def _half_crossing(canvas: Canvas, edge: np.ndarray, inside: np.ndarray) -> floa
     points = (edge + along[:, None] * direction - canvas.origin_mm) / canvas.step_mm
     profile = map_coordinates(canvas.hu, points[:, ::-1].T, order=1)
     return float(abs(along[np.argmax(profile > 500)]))
+
+
+class StrictGenerator(np.random.Generator):
+    """Draws from no range whose ends are exchanged, as later versions of numpy do."""
+
+    def uniform(self, low=0.0, high=1.0, size=None):
+        assert np.all(np.asarray(low) <= np.asarray(high))
+        return super().uniform(low, high, size)
+
+
+def test_a_focus_fits_into_a_flat_body():
+    """A crushed vertebra of a child's height once had a range that ended before it began."""
+    rng = StrictGenerator(np.random.PCG64(np.random.SeedSequence(287)))
+    column = sample_column(rng, LEVELS[1:4], deformities=dict.fromkeys(LEVELS[1:4], ("crush", 0.3)))
+    flat = BodyPatch(min(column.vertebrae, key=lambda v: v.shape.heights_mm.mean()))
+    canvas = Canvas((80, 80), 1.0, np.array([-40.0, -40.0]), lambda p: p, lambda p: p)
+
+    draw_focus(canvas, rng, flat)
+
+    assert flat.height_mm < 4.2
+    assert np.ptp(canvas.hu) > 0

@@ -49,6 +49,9 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network is trained.")
     ] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the training.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that draw images beside the training.")
+    ] = 0,
     start: Annotated[
         Path | None, typer.Option("--from", help="Model to start from, as in models/keypoints.")
     ] = None,
@@ -78,7 +81,7 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
     """Train a model on synthetic CT, and on a site's own; resumable."""
     from vfnode.training.run import TrainingOptions, train_bundle  # noqa: PLC0415
 
-    options = TrainingOptions(minutes, work, out, seed, threads, device, start)
+    options = TrainingOptions(minutes, work, out, seed, threads, device, workers, start)
     site = site_data(data or [], share, fold, rounds, seed)
     recipe = _recipe(role, site, images, label_maps)
     with _progress() as on_progress:

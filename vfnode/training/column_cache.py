@@ -1,11 +1,12 @@
 """Natural sagittal images of whole columns on disk, for crops of single bodies."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from vfnode.training.parallel import in_order
 from vfnode.training.synthetic.plane.sagittal import GENERATOR_VERSION, draw_natural
 
 STEP_MM = 0.5
@@ -29,25 +30,29 @@ class ColumnCache:
 
     def read(self, index: int) -> DrawnColumn:
         """Column `index`; pixels stay on disk until they are used."""
-        image = np.load(self.folder / f"{index:05d}.npy", mmap_mode="r")
+        image = np.load(_path(self.folder, index), mmap_mode="r")
         return DrawnColumn(image[0], image[1], np.load(self.folder / f"{index:05d}-keypoints.npy"))
 
 
-def column_cache(
-    folder: Path, count: int, seed: int, on_image: Callable[[int], None] = lambda _: None
-) -> ColumnCache:
+def column_cache(folder: Path, count: int, seed: int, workers: int = 0) -> ColumnCache:
     """Open the cache in `folder`, drawing what it lacks; safe to interrupt and repeat."""
     home = folder / f"columns-{GENERATOR_VERSION}-{seed}"
     home.mkdir(parents=True, exist_ok=True)
-    for index in range(count):
-        final = home / f"{index:05d}.npy"
-        if final.exists():
-            continue
-        sample = draw_natural(np.random.default_rng([seed, index]), STEP_MM)
-        hu = np.clip(sample.hu, -1024, 3071).round().astype(np.int16)
-        np.save(home / f"{index:05d}-keypoints.npy", sample.keypoints_mm)
-        partial = home / f"{index:05d}.partial.npy"
-        np.save(partial, np.stack([hu, sample.labels.astype(np.int16)]))
-        partial.replace(final)
-        on_image(index)
+    missing = [index for index in range(count) if not _path(home, index).exists()]
+    for _ in in_order(partial(_draw, home, seed), missing, workers):
+        pass
     return ColumnCache(home, count)
+
+
+def _draw(home: Path, seed: int, index: int) -> None:
+    """Draw a column into its file; the file appears when it is whole."""
+    sample = draw_natural(np.random.default_rng([seed, index]), STEP_MM)
+    hu = np.clip(sample.hu, -1024, 3071).round().astype(np.int16)
+    np.save(home / f"{index:05d}-keypoints.npy", sample.keypoints_mm)
+    partial_path = home / f"{index:05d}.partial.npy"
+    np.save(partial_path, np.stack([hu, sample.labels.astype(np.int16)]))
+    partial_path.replace(_path(home, index))
+
+
+def _path(home: Path, index: int) -> Path:
+    return home / f"{index:05d}.npy"

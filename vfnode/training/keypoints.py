@@ -40,7 +40,7 @@ def keypoints_recipe(
     """The second look's; draws or opens its columns."""
     sizes = sizes or KeypointsSizes()
     batches = _Batches(
-        column_cache(options.work, sizes.columns, options.seed),
+        column_cache(options.work, sizes.columns, options.seed, options.workers),
         SiteBodies.prepared(options.work, site) if site.cases else None,
         site.share,
         options.seed,
@@ -85,7 +85,9 @@ def _network() -> nn.Module:
 def _held_out(
     options: TrainingOptions, sizes: KeypointsSizes, loaded: LoadedModel
 ) -> dict[str, float]:
-    held_out = column_cache(options.work, sizes.held_out_columns, options.seed + 8999)
+    held_out = column_cache(
+        options.work, sizes.held_out_columns, options.seed + 8999, options.workers
+    )
     return held_out_figures(loaded.model, held_out, options.seed, sizes.crops_per_held_out)
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from vfnode.errors import TrainingError
+from vfnode.training.parallel import batch_stream
 
 #: Gives the batch of one step. The step number is the only state, so a resumed
 #: run sees the batches that an uninterrupted one would have seen.
@@ -50,6 +51,7 @@ class LoopOptions:
     gradient_clip: float = 5.0
     bfloat16: bool = True
     save_every_s: float = 60.0
+    workers: int = 0  #: processes that make the batches; 0: this one
 
     def fraction(self, step: int, elapsed_s: float) -> float:
         """Share of the plan that is used up; the nearer bound decides."""
@@ -114,10 +116,11 @@ def train(
     if options.steps is None and options.minutes is None:
         raise TrainingError("training needs a bound: steps or minutes")
     state = _start(model, options)
+    stream = batch_stream(batches, state.step, options.workers)
     saved_at = time.monotonic()
     while (fraction := options.fraction(state.step, state.elapsed_s)) < 1.0:
         began = time.monotonic()
-        losses = _step(state, batches(state.step), loss_fn, options, fraction)
+        losses = _step(state, next(stream), loss_fn, options, fraction)
         state.step += 1
         state.elapsed_s += time.monotonic() - began
         on_progress(

@@ -37,6 +37,7 @@ class TrainingOptions:
     seed: int = 1
     threads: int = 1
     device: str = "cpu"  #: cpu, cuda, or auto: CUDA where there is one
+    workers: int = 0  #: processes that draw and make batches beside the training; 0: none
     start_from: Path | None = None  #: bundle whose weights training starts from
 
     @property
@@ -71,6 +72,7 @@ class Recipe:
             learning_rate=share * self.learning_rate,
             weight_decay=self.weight_decay,
             warmup_steps=self.warmup_steps,
+            workers=options.workers,
         )
 
 
@@ -129,10 +131,11 @@ def _with_facts(
 ) -> ModelManifest:
     """The manifest with how far the run went and what it started from."""
     threads = "1 thread" if options.threads == 1 else f"{options.threads} threads"
+    beside = f", {options.workers} processes beside it" if options.workers else ""
     facts: dict[str, Any] = {
         "steps": reached.step,
         "minutes": round(reached.elapsed_minutes, 1),
-        "device": f"{options.torch_device.type}, {threads}",
+        "device": f"{options.torch_device.type}, {threads}{beside}",
     }
     if options.start_from is not None:
         start = load_bundle(options.start_from).manifest

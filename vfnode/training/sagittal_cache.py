@@ -1,13 +1,18 @@
 """Straightened synthetic images on disk: drawn once, degraded anew at every reading."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from vfnode.training.parallel import in_order
 from vfnode.training.synthetic.anatomy import LEVELS
-from vfnode.training.synthetic.plane.sagittal import GENERATOR_VERSION, draw_straightened
+from vfnode.training.synthetic.plane.sagittal import (
+    GENERATOR_VERSION,
+    SagittalSample,
+    draw_straightened,
+)
 
 IMAGE_SHAPE = (336, 160)  #: rows, columns; 1 mm
 _HU, _LABELS, _KEYPOINTS, _DONE = "hu.npy", "labels.npy", "keypoints.npy", "done.txt"
@@ -22,9 +27,7 @@ class SagittalCache:
     keypoints_px: np.ndarray  #: (n, levels, 3, 2, 2) ant/mid/post x sup/inf x (x, z)
 
 
-def sagittal_cache(
-    folder: Path, count: int, seed: int, on_image: Callable[[int], None] = lambda _: None
-) -> SagittalCache:
+def sagittal_cache(folder: Path, count: int, seed: int, workers: int = 0) -> SagittalCache:
     """Open the cache in `folder`, drawing what it lacks; safe to interrupt and repeat."""
     home = folder / f"sagittal-{GENERATOR_VERSION}-{seed}-{count}"
     home.mkdir(parents=True, exist_ok=True)
@@ -40,10 +43,13 @@ def sagittal_cache(
         np.lib.format.open_memmap(home / name, mode, dtype, shape)
         for name, (dtype, shape) in shapes.items()
     )
-    for index in range(drawn, count):
-        sample = draw_straightened(np.random.default_rng([seed, index]), IMAGE_SHAPE)
+    samples = in_order(partial(_draw, seed), range(drawn, count), workers)
+    for index, sample in enumerate(samples, drawn):
         hu[index] = np.clip(sample.hu, -1024, 3071).round()
         labels[index], keypoints[index] = sample.labels, sample.keypoints_mm / sample.step_mm
         done.write_text(str(index + 1))
-        on_image(index)
     return SagittalCache(hu, labels, keypoints)
+
+
+def _draw(seed: int, index: int) -> SagittalSample:
+    return draw_straightened(np.random.default_rng([seed, index]), IMAGE_SHAPE)

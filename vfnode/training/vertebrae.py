@@ -46,7 +46,7 @@ def vertebrae_recipe(
     """The detector's; draws or opens its images."""
     sizes = sizes or VertebraeSizes()
     batches = _Batches(
-        sagittal_cache(options.work, sizes.images, options.seed),
+        sagittal_cache(options.work, sizes.images, options.seed, options.workers),
         SiteImages.prepared(options.work, site) if site.cases else None,
         site.share,
         options.seed,
@@ -90,7 +90,9 @@ def _network() -> nn.Module:
 def _held_out(
     options: TrainingOptions, sizes: VertebraeSizes, loaded: LoadedModel
 ) -> dict[str, float]:
-    held_out = sagittal_cache(options.work, sizes.held_out_images, options.seed + 8999)
+    held_out = sagittal_cache(
+        options.work, sizes.held_out_images, options.seed + 8999, options.workers
+    )
     return held_out_figures(
         lambda hu: detect_in_image(hu, 1.0, loaded.model), held_out, options.seed
     )

@@ -10,6 +10,7 @@ from vfnode.training.synthetic.plane.patient import Patient
 
 _ALONG = np.unique(np.concatenate([np.linspace(0, 1, 29), [0.02, 0.05, 0.95, 0.98]]))
 _RIM_MM = 2.5  #: a rounded rim reaches so far from the corner
+_LEAST_FOCUS_MM = 1.5  #: radius of a focus, also in a flat body
 _UPRIGHT = np.linspace(0, 1, 9)
 
 
@@ -95,7 +96,7 @@ def draw_body(
     if rng.random() < 0.12:
         _draw_schmorl(canvas, rng, patient, body, cortex)
     if rng.random() < 0.06:
-        _draw_focus(canvas, rng, body)
+        draw_focus(canvas, rng, body)
 
 
 def _draw_bands(
@@ -154,11 +155,11 @@ def _draw_schmorl(
     canvas.hu[box] = before + (canvas.hu[box] - before) * (inside > 0.99)
 
 
-def _draw_focus(canvas: Canvas, rng: np.random.Generator, body: BodyPatch) -> None:
+def draw_focus(canvas: Canvas, rng: np.random.Generator, body: BodyPatch) -> None:
     """Haemangioma, metastasis, bone island, cement or a screw."""
     f, g = rng.uniform(0.2, 0.8, 2)
-    limit = 0.35 * body.height_mm
-    radius = (rng.uniform(2, limit + 2), rng.uniform(1.5, limit))
+    limit = max(_LEAST_FOCUS_MM, 0.35 * body.height_mm)
+    radius = (rng.uniform(2, limit + 2), rng.uniform(_LEAST_FOCUS_MM, limit))
     level = float(rng.choice([-50, 40, 700, rng.uniform(1200, 2800)], p=[0.2, 0.3, 0.3, 0.2]))
     canvas.fill(canvas.natural(body.blob(float(f), float(g), radius)), level, rng.uniform(0.6, 1))
 
