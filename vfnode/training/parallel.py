@@ -30,11 +30,17 @@ def batch_stream(batches: Callable[[int], Any], first_step: int, workers: int) -
     loader = DataLoader(
         _Steps(batches),
         batch_size=None,
+        collate_fn=_as_made,
         sampler=count(first_step),
         num_workers=workers,
         prefetch_factor=_AHEAD if workers else None,
     )
     return iter(loader)
+
+
+def _as_made(batch: Any) -> Any:
+    """The loader's own conversion would make lists of tuples."""
+    return batch
 
 
 class _Steps(Dataset[Any]):
