@@ -28,7 +28,7 @@ class PointsAtCorners(nn.Module):
         self.pixels = pixels
 
     def forward(self, crop: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        maps = torch.zeros(len(crop), 8, CROP_PX, CROP_PX)
+        maps = torch.zeros(len(crop), 14, CROP_PX, CROP_PX)
         for channel, (x, z) in enumerate(self.pixels):
             maps[:, channel, z, x] = 100.0
         return maps, torch.full((len(crop),), 4.0)
@@ -41,7 +41,7 @@ def loaded(network: nn.Module) -> LoadedModel:
     return LoadedModel(network, manifest)
 
 
-def test_the_crop_is_two_depths_wide_and_centred_on_the_body():
+def test_the_crop_is_centred_on_the_body():
     frames = crop_frames(upright_body(depth_mm=30.0) + np.array([50.0, 80.0]))
 
     assert frames.centre[0] == pytest.approx([50, 80])
@@ -73,7 +73,7 @@ def test_there_and_back_is_the_identity(turn, x, z, k):
 
 
 def test_points_found_in_the_crop_come_back_in_patient_coordinates():
-    """Pixel (x, z) from the centre is so many pixels posterior and caudal of it."""
+    """So many pixels behind and below the centre, by the depth that the first look found."""
     volume = CTVolume(np.zeros((60, 60, 60), np.int16), _affine())
     first = _in_patient(upright_body()[0])[None]
     pixels = np.array([(24, 30), (24, 66), (48, 32), (48, 64), (72, 30), (72, 66)])
@@ -82,8 +82,11 @@ def test_points_found_in_the_crop_come_back_in_patient_coordinates():
         volume, first, np.array([[1.0, 0, 0]]), loaded(PointsAtCorners(pixels))
     )
 
+    seen = (pixels - (CROP_PX - 1) / 2).reshape(3, 2, 2)
     pixel_mm = CROP_DEPTHS * 30 / CROP_PX
-    expected = _in_patient(((pixels - 47.5) * pixel_mm).reshape(3, 2, 2))
+    depth_mm = (72 - 24) * pixel_mm
+    centre_mm = seen.mean((0, 1)) * pixel_mm
+    expected = _in_patient(centre_mm + seen * CROP_DEPTHS * depth_mm / CROP_PX)
     np.testing.assert_allclose(points[0], expected, atol=1e-3)
     assert spread[0] == pytest.approx(0, abs=0.05)
     assert objectness[0] == pytest.approx(0.982, abs=1e-3)

@@ -6,17 +6,20 @@ from torch.nn import functional
 
 from vfnode.networks.vertebra_detector import convolutions
 
-CROP_PX = 96  #: side of the square crop
+CROP_PX = 128  #: side of the square crop
 KEYPOINTS = 6
+FACING = 6  #: the neighbours' points that face the body; training only
 SEGMENTATIONS = 2  #: this body, any body; training only
-_CHANNELS = (16, 32, 64, 96)
+_CHANNELS = (16, 40, 80, 128, 160)
 
 
 class KeypointRefiner(nn.Module):
-    """(B, 1, 96, 96) normalised HU -> maps (B, 8, 96, 96) and objectness logit (B,).
+    """(B, 1, 128, 128) normalised HU -> maps (B, 14, 128, 128) and objectness logit (B,).
 
     Maps 0 to 5: logits whose softmax over the image is where a keypoint lies,
-    anterior/middle/posterior x superior/inferior. Maps 6, 7: segmentation logits.
+    anterior/middle/posterior x superior/inferior. Maps 6 to 11: the same of the facing
+    endplates, 3 inferior points of the body above, 3 superior ones of that below: what
+    is one body's endplate cannot be its neighbour's. Maps 12, 13: segmentation logits.
     """
 
     def __init__(self) -> None:
@@ -29,7 +32,7 @@ class KeypointRefiner(nn.Module):
             convolutions(below + here, here)
             for below, here in zip(_CHANNELS[:0:-1], _CHANNELS[-2::-1], strict=True)
         )
-        self.maps = nn.Conv2d(_CHANNELS[0], KEYPOINTS + SEGMENTATIONS, 1)
+        self.maps = nn.Conv2d(_CHANNELS[0], KEYPOINTS + FACING + SEGMENTATIONS, 1)
         self.objectness = nn.Linear(_CHANNELS[-1], 1)
 
     def forward(self, crop: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

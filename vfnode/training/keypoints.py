@@ -26,10 +26,10 @@ _CHECK_BATCH = 100
 class KeypointsSizes:
     """How much is drawn and read."""
 
-    columns: int = 1500
+    columns: int = 2400
     held_out_columns: int = 40
     crops_per_held_out: int = 25
-    batch_size: int = 32
+    batch_size: int = 64
 
 
 def keypoints_recipe(
@@ -138,7 +138,7 @@ def _manifest(options: TrainingOptions, sizes: KeypointsSizes, site: SiteData) -
         arguments={},
         spacing_mm=(),
         window_hu=(-200.0, 800.0),
-        normalisation="clip to window, / 300 HU, - 0.5; 96 px over 2.05 antero-posterior depths",
+        normalisation="clip to window, / 300 HU, - 0.5; 128 px over 2.7 antero-posterior depths",
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
         training={"columns": sizes.columns, "batch_size": sizes.batch_size, "data": facts(site)},

@@ -8,12 +8,13 @@ from scipy.ndimage import map_coordinates
 
 from vfnode.inference.detect_vertebrae import normalise
 from vfnode.inference.refine_keypoints import CropFrames, crop_frames
-from vfnode.networks.keypoint_refiner import CROP_PX
+from vfnode.networks.keypoint_refiner import CROP_PX, FACING, KEYPOINTS
 from vfnode.training.column_cache import STEP_MM, ColumnCache, DrawnColumn
 from vfnode.training.synthetic.plane.apparent import apparent_keypoints
 from vfnode.training.synthetic.plane.degrade import AIR_HU, cut_field_of_view, degrade
 
 OFF_TARGET = 0.08  #: share of crops on a disc or beside the column
+UNKNOWN_PX = -1.0  #: a coordinate beyond the crop: teaches nothing
 _FAR = 0.15  #: share of crops that are cut badly
 _SHIFTED = 0.12  #: share of crops shifted along the axis
 CROP_GRID = np.stack(np.meshgrid(np.arange(CROP_PX), np.arange(CROP_PX)), -1).astype(float)
@@ -23,9 +24,9 @@ CROP_GRID = np.stack(np.meshgrid(np.arange(CROP_PX), np.arange(CROP_PX)), -1).as
 class RefinerBatch:
     """Tensors of one step."""
 
-    image: torch.Tensor  #: (B, 1, 96, 96)
-    points_px: torch.Tensor  #: (B, 6, 2) (x, z) in crop pixels
-    segmentation: torch.Tensor  #: (B, 2, 96, 96) float: this body, any body
+    image: torch.Tensor  #: (B, 1, 128, 128)
+    points_px: torch.Tensor  #: (B, 12, 2) (x, z) in crop pixels; own, facing; beyond: unknown
+    segmentation: torch.Tensor  #: (B, 2, 128, 128) float: this body, any body
     is_body: torch.Tensor  #: (B,) float: 0 for crops off the target
     pixel_mm: torch.Tensor  #: (B,)
     segmented: torch.Tensor  #: (B, 2, 1, 1) float: 0 where a segmentation is not known
@@ -35,9 +36,10 @@ class RefinerBatch:
 class BodyCrop:
     """One crop and its truth."""
 
-    hu: np.ndarray  #: (96, 96) float32
+    hu: np.ndarray  #: (128, 128) float32
     points_px: np.ndarray  #: (3, 2, 2)
-    segmentation: np.ndarray  #: (2, 96, 96) float32
+    facing_px: np.ndarray  #: (2, 3, 2) inferior points above, superior points below; NaN: unknown
+    segmentation: np.ndarray  #: (2, 128, 128) float32
     is_body: bool
     pixel_mm: float
     segmented: tuple[bool, bool] = (True, True)  #: which segmentations are known
@@ -54,15 +56,21 @@ def random_body_crop(
     frame = disturbed(rng, crop_frames(truth[None]), body_height(truth))
     if not is_body:
         frame = off_target(rng, frame, truth)
-    hu, labels, truth = _read(rng, column, frame, body)
+    hu, labels, bodies = _read(rng, column, frame, body)
     this = (labels == body + 1) if is_body else np.zeros_like(labels, bool)
     return BodyCrop(
         hu,
-        frame.to_pixels(truth[None])[0],
+        frame.to_pixels(bodies[None, 1])[0],
+        frame.to_pixels(facing(bodies)[None])[0],
         np.stack([this, labels > 0]).astype(np.float32),
         is_body,
         float(frame.pixel_mm[0]),
     )
+
+
+def facing(bodies: np.ndarray) -> np.ndarray:
+    """Points (2, 3, 2) of the neighbours that face the middle one of bodies (3, 3, 2, 2)."""
+    return np.stack([bodies[0, :, 1], bodies[2, :, 0]])
 
 
 def disturbed(rng: np.random.Generator, frame: CropFrames, height_mm: float) -> CropFrames:
@@ -97,15 +105,15 @@ def _read(
     """Degrade the part of the column round the frame, then sample it.
 
     Returns:
-        HU (96, 96), labels (96, 96), and the keypoints (3, 2, 2), mm, as the image shows them.
+        HU (128, 128), labels (128, 128), and the keypoints (3, 3, 2, 2), mm, of the body above,
+        this one and the one below as the image shows them; NaN where there is none.
     """
-    places = frame.to_plane(CROP_GRID[None])[0][..., ::-1] / STEP_MM  # (96, 96, 2) row, column
+    places = frame.to_plane(CROP_GRID[None])[0][..., ::-1] / STEP_MM  # (128, 128, 2) row, column
     low = np.floor(places.min((0, 1))).astype(int) - 8
     high = np.ceil(places.max((0, 1))).astype(int) + 9
     hu = _part(column.hu, low, high, AIR_HU)
     worn = degrade(rng, hu, STEP_MM)
-    shift = low[::-1] * STEP_MM
-    shown = apparent_keypoints(worn.clean, column.keypoints_mm - shift, body, STEP_MM) + shift
+    shown = _shown(worn.clean, column.keypoints_mm, low[::-1] * STEP_MM, body)
     image = worn.hu
     if rng.random() < 0.05:
         image, _ = cut_field_of_view(rng, image, STEP_MM)
@@ -113,6 +121,18 @@ def _read(
     crop = map_coordinates(image, inside, order=1, mode="nearest", prefilter=False)
     labels = map_coordinates(_part(column.labels, low, high, 0), inside, order=0, prefilter=False)
     return np.asarray(crop, np.float32), np.asarray(labels).round().astype(int), shown
+
+
+def _shown(
+    clean: np.ndarray, keypoints_mm: np.ndarray, corner_mm: np.ndarray, body: int
+) -> np.ndarray:
+    """Keypoints of three bodies (3, 3, 2, 2) on the edges that a part of the image shows."""
+    shown = np.full((3, 3, 2, 2), np.nan)
+    for place, index in enumerate(range(body - 1, body + 2)):
+        if index < len(keypoints_mm):  # never below 0: the first body, C2, is not read
+            own = apparent_keypoints(clean, keypoints_mm - corner_mm, index, STEP_MM)
+            shown[place] = own + corner_mm
+    return shown
 
 
 def _part(image: np.ndarray, low: np.ndarray, high: np.ndarray, fill: float) -> np.ndarray:
@@ -133,7 +153,9 @@ def body_height(keypoints_mm: np.ndarray) -> float:
 def refiner_batch(crops: list[BodyCrop]) -> RefinerBatch:
     """Tensors of several crops."""
     image = torch.from_numpy(np.stack([normalise(crop.hu) for crop in crops])[:, None])
-    points = np.stack([crop.points_px.reshape(6, 2) for crop in crops]).astype(np.float32)
+    own = np.stack([crop.points_px.reshape(KEYPOINTS, 2) for crop in crops])
+    others = np.stack([crop.facing_px.reshape(FACING, 2) for crop in crops])
+    points = np.nan_to_num(np.concatenate([own, others], 1), nan=UNKNOWN_PX).astype(np.float32)
     return RefinerBatch(
         image.contiguous(memory_format=torch.channels_last),
         torch.from_numpy(points),

@@ -17,6 +17,7 @@ from vfnode.training.refiner_data import (
     BodyCrop,
     body_height,
     disturbed,
+    facing,
     off_target,
 )
 from vfnode.training.site_data import ReadCT, ReadSpine, SiteData
@@ -24,7 +25,7 @@ from vfnode.training.site_images import inside_hexagon, keep, varied
 
 LOOKS = 2  #: planes a body: the read one, and one as wrong as a detector's
 STEP_MM = 0.5
-SIDE_PX = 225  #: of the cut: a lumbar crop, turned, enlarged and shifted, fits in
+SIDE_PX = 297  #: of the cut: a lumbar crop, turned, enlarged and shifted, fits in
 _TURN_DEGREES = 4.0  #: standard deviation of a wrong plane's direction
 _ASIDE_MM = 1.0  #: and of its place
 _MIDDLE = (SIDE_PX - 1) / 2
@@ -71,6 +72,7 @@ class SiteBodies:
         return BodyCrop(
             varied(rng, hu),
             frame.to_pixels(truth[None])[0],
+            frame.to_pixels(facing(bodies)[None])[0],
             np.stack([this, np.any(masks, 0)]).astype(np.float32),
             is_body,
             float(frame.pixel_mm[0]),

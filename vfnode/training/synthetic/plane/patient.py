@@ -6,6 +6,10 @@ import numpy as np
 
 from vfnode.training.synthetic.plane.texture import grain, wobble
 
+_OSTEOPENIC = 0.4  #: shares of the patients
+_THIN_ENDPLATES = 0.35
+_DENSE_DISCS = 0.25
+
 
 @dataclass(frozen=True)
 class Patient:
@@ -33,15 +37,15 @@ class Patient:
 
 def sample_patient(rng: np.random.Generator, shape: tuple[int, int], step_mm: float) -> Patient:
     """Draw a patient; textures fit an image of `shape` with pixels of `step_mm`."""
-    trabecular = float(np.clip(rng.normal(150, 75), 5, 450))
+    trabecular = _trabecular_hu(rng)
     swing = rng.choice([1.5, 5.0, 12.0], p=[0.55, 0.3, 0.15])
     fine = 0.7 * grain(rng, shape, (0.9 / step_mm, 0.35 / step_mm))
     return Patient(
         trabecular_hu=trabecular,
         cortical_hu=float(np.clip(rng.normal(650, 220), 300, 1400) + 0.4 * trabecular),
-        endplate_mm=float(rng.uniform(0.4, 1.3)),
+        endplate_mm=_endplate_mm(rng),
         wall_mm=float(rng.uniform(0.4, 1.2)),
-        disc_hu=float(rng.normal(85, 20)),
+        disc_hu=_disc_hu(rng, trabecular),
         muscle_hu=float(rng.normal(50, 15)),
         fat_hu=float(rng.normal(-95, 12)),
         vessel_hu=float(rng.choice([rng.normal(42, 8), rng.uniform(110, 420)])),
@@ -52,3 +56,22 @@ def sample_patient(rng: np.random.Generator, shape: tuple[int, int], step_mm: fl
         fine=fine + 0.7 * grain(rng, shape, (2.5 / step_mm, 0.6 / step_mm)),
         coarse=grain(rng, shape, (4 / step_mm, 4 / step_mm)),
     )
+
+
+def _trabecular_hu(rng: np.random.Generator) -> float:
+    """Four in ten are osteopenic or osteoporotic, who fracture (Pickhardt 2013: below 110 HU)."""
+    mean, deviation = (80, 30) if rng.random() < _OSTEOPENIC else (150, 75)
+    return float(np.clip(rng.normal(mean, deviation), 5, 450))
+
+
+def _endplate_mm(rng: np.random.Generator) -> float:
+    """0.4 to 1.3 mm; thinner ones vanish in thick slices, so that no bright line shows the end."""
+    thin = rng.random() < _THIN_ENDPLATES
+    return float(rng.uniform(0.15, 0.45) if thin else rng.uniform(0.4, 1.3))
+
+
+def _disc_hu(rng: np.random.Generator, trabecular_hu: float) -> float:
+    """85 HU; in some as dense as the marrow, so that only the endplates part disc and body."""
+    if rng.random() < _DENSE_DISCS:
+        return float(np.clip(trabecular_hu * rng.uniform(0.8, 1.15), 50, 170))
+    return float(rng.normal(85, 20))

@@ -24,7 +24,7 @@ from vfnode.training.synthetic.plane.posterior import (
 from vfnode.training.synthetic.plane.sagittal_curve import curve_through
 from vfnode.training.synthetic.plane.tissue import Extent, draw_back, draw_front
 
-GENERATOR_VERSION = "4"
+GENERATOR_VERSION = "5"
 
 
 @dataclass(frozen=True)
