@@ -92,13 +92,15 @@ def _measured(
     """
     from vfnode.inference.bundle import models_dir  # noqa: PLC0415
     from vfnode.inference.pipeline import load_pipeline  # noqa: PLC0415
+    from vfnode.inference.refine_keypoints import LOOKS  # noqa: PLC0415
 
+    looks = 0 if pure else LOOKS
     if folds and models is not None:
         raise typer.BadParameter("--folds brings its own models: leave out --models")
     if not folds:
-        return (_Measured(load_pipeline(models_dir(models), device, second_look=not pure)),)
+        return (_Measured(load_pipeline(models_dir(models), device, looks=looks)),)
     return tuple(
-        _Measured(load_pipeline(folder, device, second_look=not pure), str(folder), patients)
+        _Measured(load_pipeline(folder, device, looks=looks), str(folder), patients)
         for folder, patients in patients_of_folds(folds).items()
     )
 
@@ -153,7 +155,7 @@ def _described(measured: Sequence[_Measured], rounds: int, seed: int) -> list[st
     for one in measured:
         if one.pipeline is None:
             continue
-        if not one.pipeline.second_look:
+        if one.pipeline.looks == 0:
             lines.append("the paper's method alone, without the second look")
         if one.patients is not None:
             lines.append(f"{one.fold}: patients left out: {', '.join(sorted(one.patients))}")

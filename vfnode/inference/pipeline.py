@@ -22,7 +22,7 @@ from vfnode.inference.detect_vertebrae import detect_vertebrae
 from vfnode.inference.findings import SURE, UNKNOWN_LEVEL, Bodies, findings_of, quality_of
 from vfnode.inference.label_levels import label_levels
 from vfnode.inference.localize_spine import localize_spine
-from vfnode.inference.refine_keypoints import refine_keypoints
+from vfnode.inference.refine_keypoints import LOOKS, refine_keypoints
 from vfnode.spine.body_aligned import body_aligned_image, body_rotation
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.curve_through import curve_through
@@ -54,7 +54,7 @@ class Pipeline:
     levels_model: LoadedModel
     device: str
     limits: GenantLimits
-    second_look: bool = True  #: False: the paper's method alone, for its figures
+    looks: int = LOOKS  #: in each body's own frame; 0: the paper's method alone, for its figures
 
     def analyze(self, volume: CTVolume, on_stage: OnStage = lambda _: None) -> Analysis:
         """Measure every vertebral body of one CT.
@@ -96,7 +96,7 @@ class Pipeline:
     def _find_bodies(
         self, volume: CTVolume, curve: SpineCurve, stage: Stages
     ) -> tuple[Bodies, SpineCurve]:
-        """Detect, go once back to the curve, detect again, and look twice at each body."""
+        """Detect, go once back to the curve, detect again, and look at each body by itself."""
         with stage("straighten"):
             sagittal = straighten(volume, curve)
         with stage("detect"):
@@ -106,7 +106,7 @@ class Pipeline:
             sagittal = straighten(volume, curve)
         with stage("detect"):
             found = self._detect(sagittal)
-        if not self.second_look:
+        if self.looks == 0:
             return _first_look(sagittal, found), curve
         with stage("refine"):
             bodies = self._refine(volume, sagittal, found)
@@ -130,7 +130,7 @@ class Pipeline:
         first = _in_patient(sagittal, found)
         left = np.array([body_rotation(points)[:, 1] for points in first])
         points, spread_mm, objectness = refine_keypoints(
-            volume, first, left, self.keypoints_model, self.device
+            volume, first, left, self.keypoints_model, self.device, self.looks
         )
         score = np.array([vertebra.score for vertebra in found])
         return Bodies(points, score, spread_mm).keep(objectness >= MIN_OBJECTNESS)
@@ -161,7 +161,7 @@ class Pipeline:
     def models(self) -> tuple[ModelUsed, ...]:
         """Which weights have a part in every result."""
         loaded = [self.spine_model, self.vertebrae_model, self.levels_model]
-        if self.second_look:
+        if self.looks:
             loaded.insert(2, self.keypoints_model)
         return tuple(
             ModelUsed(model.manifest.name, model.manifest.sha256, model.manifest.role)
@@ -173,7 +173,7 @@ def load_pipeline(
     models_dir: Path,
     device: str = "auto",
     limits: GenantLimits | None = None,
-    second_look: bool = True,
+    looks: int = LOOKS,
 ) -> Pipeline:
     """Load the shipped models.
 
@@ -181,7 +181,8 @@ def load_pipeline(
         models_dir: folder with ``spine``, ``vertebrae``, ``keypoints`` and ``levels``.
         device: ``cpu``, ``cuda`` or ``auto`` (CUDA where there is one).
         limits: of the grades; those of the literature when None.
-        second_look: False leaves the points where the detector put them, as in the paper.
+        looks: in each body's own frame; 0 leaves the points where the detector put them, as in
+            the paper.
 
     Raises:
         ModelError: a bundle is missing or damaged.
@@ -189,9 +190,7 @@ def load_pipeline(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     spine, vertebrae, keypoints, levels = (load_bundle(models_dir / role, device) for role in ROLES)
-    return Pipeline(
-        spine, vertebrae, keypoints, levels, device, limits or GenantLimits(), second_look
-    )
+    return Pipeline(spine, vertebrae, keypoints, levels, device, limits or GenantLimits(), looks)
 
 
 def _in_patient(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> FloatArray:

@@ -17,7 +17,7 @@ from vfnode.spine.volume import CTVolume, FloatArray
 
 CROP_DEPTHS = 2.7  #: side of the crop in antero-posterior depths
 SLAB_MM = 6.0
-LOOKS = 2  #: the second starts from the points of the first, whose frame fits better
+LOOKS = 2  #: the frame from the points of the first fits the body better
 #: Keypoint error per root mean square spread of the heat-maps, median on 444 semi-real bodies.
 ERROR_PER_SPREAD = 0.85
 _LAYERS = 5
@@ -71,6 +71,7 @@ def refine_keypoints(
     left: FloatArray,
     loaded: LoadedModel,
     device: str = "cpu",
+    looks: int = LOOKS,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Look again at each body and place its six points by heat-maps.
 
@@ -80,6 +81,7 @@ def refine_keypoints(
         left: (n, 3) unit normal of the sagittal plane of each body, towards the patient's left.
         loaded: a bundle of role 'keypoints'.
         device: where its network is.
+        looks: at least 1; each starts from the points of the one before.
 
     Returns:
         Points (n, 3, 2, 3) in the same frame; their expected error (n,), mm, from the
@@ -88,7 +90,7 @@ def refine_keypoints(
     if len(keypoints_patient_mm) == 0:
         return np.zeros((0, 3, 2, 3)), np.zeros(0), np.zeros(0)
     points = keypoints_patient_mm
-    for _ in range(LOOKS):
+    for _ in range(looks):
         plane = BodyPlanes.through(points, left)
         frames = crop_frames(plane.to_plane(points))
         pixels, spread_px, objectness = _look(_cut(volume, plane, frames), loaded, device)
