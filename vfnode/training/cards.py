@@ -71,7 +71,7 @@ def keypoints_card(manifest: ModelManifest) -> str:
             "the bone at 1 mm slices, about 1 mm at 3 mm slices."
         ),
         recipe=(
-            f"U-Net of 0.4 million parameters, trained for {made['minutes']:g} minutes\n"
+            f"U-Net of 1.5 million parameters, trained for {made['minutes']:g} minutes\n"
             f"({made['device']}) on bodies of {made['columns']} drawn columns,\n"
             "degraded anew at every reading."
         ),
