@@ -21,12 +21,13 @@ from vfnode.evaluation.datasets.semi_real import cases
 from vfnode.evaluation.results import Pair, compare
 from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import Pipeline, load_pipeline
+from vfnode.inference.refine_keypoints import BodyPlanes, slab_in_planes
 from vfnode.spine.body_aligned import body_rotation
 from vfnode.spine.volume import CTVolume, FloatArray
 
 CASES = Path(__file__).with_name("reference_cases.json")
 SHOWN = 8
-SIDE_MM, STEP_MM, SLAB_MM = 72.0, 0.25, (-2.0, -1.0, 0.0, 1.0, 2.0)
+SIDE_MM, STEP_MM = 72.0, 0.25
 WINDOW_HU = (-150.0, 500.0)
 TRUE_COLOUR, FOUND_COLOUR, TEXT_COLOUR = (80, 220, 80), (255, 80, 80), (255, 255, 120)
 
@@ -68,22 +69,20 @@ def _title(case: Case, pair: Pair) -> str:
 
 
 def _tile(volume: CTVolume, pair: Pair) -> Image.Image:
-    """The body's sagittal plane, plain and with both measurements."""
+    """The body's sagittal slab as the second look reads it, plain and with both measurements."""
     true_mm, found_mm = pair.truth.keypoints_mm, pair.found.keypoints_mm
     assert true_mm is not None
     assert found_mm is not None
-    posterior, left, caudal = body_rotation(true_mm).T
+    plane = BodyPlanes.through(true_mm[None], body_rotation(true_mm)[None, :, 1])
     line = np.arange(-SIDE_MM / 2, SIDE_MM / 2, STEP_MM)
-    across, down = np.meshgrid(line, line)
-    plane = pair.truth.centre_mm + across[..., None] * posterior + down[..., None] * caudal
-    hu = np.mean([volume.sample(plane + aside * left) for aside in SLAB_MM], 0)
+    grid = np.stack(np.meshgrid(line, line), -1)
+    hu = slab_in_planes(volume, plane, grid[None])[0]
     low, high = WINDOW_HU
     grey = np.clip((hu - low) / (high - low) * 255, 0, 255).astype(np.uint8)
     plain = Image.fromarray(grey).convert("RGB")
     drawn = plain.copy()
-    basis = np.stack([posterior, caudal], 1)
     for points, colour in ((true_mm, TRUE_COLOUR), (found_mm, FOUND_COLOUR)):
-        pixels = (points - pair.truth.centre_mm) @ basis / STEP_MM + len(line) / 2
+        pixels = plane.to_plane(points[None])[0] / STEP_MM + len(line) / 2
         _draw_heights(drawn, pixels, colour)
     tile = Image.new("RGB", (2 * len(line), len(line)))
     tile.paste(plain, (0, 0))
