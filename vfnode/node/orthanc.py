@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -20,10 +21,20 @@ LOOK_S = 0.05
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback that nobody listens on.
+
+    Drawn below those that the kernel gives to outgoing connections, one of which could take it
+    before its owner does.
+    """
+    draw = random.SystemRandom()
+    while True:
+        port = draw.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:  # taken: draw another
+                continue
+        return port
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:
