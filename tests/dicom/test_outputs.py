@@ -13,9 +13,10 @@ from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian
 
 from tests.dicom.answers import ANALYSES
 from tests.factories import CREATED
-from vfnode.dicom.outputs import OUTPUTS, build_and_write, write_together
+from vfnode.dicom.outputs import OUTPUTS, build_and_write
 from vfnode.dicom.result_settings import When
 from vfnode.dicom.templates import load_template
+from vfnode.durable_files import write_together
 from vfnode.spine.report import FractureReport
 
 OBJECTS = [output.file_name for output in OUTPUTS if output.when is When.ALWAYS]

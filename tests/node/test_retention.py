@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.node.factories import data_set, fake_child, node_settings, received
+from vfnode.durable_files import write_json
 from vfnode.node.commitment import Commitments
 from vfnode.node.commitment_book import CommitmentBook
 from vfnode.node.completeness import Completeness
@@ -18,7 +19,7 @@ from vfnode.node.job import JobState
 from vfnode.node.ledger import Ledger
 from vfnode.node.parts import Parts
 from vfnode.node.retention import make_room, purge
-from vfnode.node.spool import job_folder, write_json
+from vfnode.node.spool import job_folder
 
 KEY = SeriesKey("1.2.3", "1.2.3.9")
 

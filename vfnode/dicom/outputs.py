@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +37,7 @@ from vfnode.dicom.predecessor import PreviousReport
 from vfnode.dicom.result_json import build_result
 from vfnode.dicom.result_settings import PRODUCT, ResultContext, ResultSettings, When
 from vfnode.dicom.summary_text import slice_texts
+from vfnode.durable_files import write_together
 from vfnode.errors import ResultError
 from vfnode.spine.report import Analysis
 
@@ -191,23 +190,6 @@ def _written(path: Path, dataset: Dataset | None) -> WrittenOutput:
     if dataset is None:
         return WrittenOutput(path, None, None)
     return WrittenOutput(path, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID))
-
-
-def write_together(folder: Path, files: dict[str, bytes]) -> None:
-    """Write files beside ``folder`` first, then move them in: nothing half-written is seen.
-
-    The last file moves last; where it stands, all stand.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    waiting = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        for name, content in files.items():
-            (waiting / name).write_bytes(content)
-        folder.mkdir(exist_ok=True)
-        for name in files:
-            (waiting / name).replace(folder / name)
-    finally:
-        shutil.rmtree(waiting, ignore_errors=True)
 
 
 def _json(result: dict[str, Any]) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vfnode.node.spool import write_json
+from vfnode.durable_files import write_json
 from vfnode.spine.report import Analysis, FractureReport
 from vfnode.spine.straighten import SagittalImage
 

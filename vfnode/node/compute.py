@@ -19,12 +19,12 @@ from typing import Any, Protocol
 
 from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.result_settings import ResultSettings
+from vfnode.durable_files import sync_file, sync_folder
 from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
 from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import load_pipeline
 from vfnode.node.analysis_store import load_analysis, save_analysis
 from vfnode.node.child_process import lines_of_parent, take_standard_output
-from vfnode.node.inbox import sync_file, sync_folder
 from vfnode.node.series_reader import Reading, SeriesReader
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.report import Analysis

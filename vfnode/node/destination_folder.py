@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydicom import dcmread
 
+from vfnode.durable_files import sync_folder
 from vfnode.errors import DeliveryDeferredError
-from vfnode.node.inbox import sync_folder
 from vfnode.node.result_object import OnStored, ResultObject
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection

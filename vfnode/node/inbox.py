@@ -8,13 +8,13 @@ one instance the first is kept, whatever the second one sends.
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
+from vfnode.durable_files import _write_synced, sync_folder
 from vfnode.errors import InboxFullError
 from vfnode.node.instance_header import ReceivedInstance, SeriesKey, series_of
 
@@ -114,14 +114,6 @@ def _series_folder(root: Path, key: SeriesKey) -> Path:
     return root / key.study_instance_uid / key.series_instance_uid
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("xb", buffering=0) as file:
-        view = memoryview(content)
-        while view:
-            view = view[file.write(view) :]
-        os.fsync(file.fileno())
-
-
 def _link(temporary: Path, path: Path) -> Arrival:
     _make_folders(path.parent)
     try:
@@ -145,17 +137,3 @@ def _make_folders(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sync_folder(folder.parent)
     sync_folder(folder.parent.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Force the names in a folder to disk."""
-    sync_file(folder)
-
-
-def sync_file(path: Path) -> None:
-    """Force what a file or a folder holds to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

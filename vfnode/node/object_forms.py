@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from vfnode.dicom.flat_report import FALLBACKS, flat_report, flat_uid
-from vfnode.node.inbox import sync_file, sync_folder
+from vfnode.durable_files import sync_file, sync_folder
 from vfnode.node.result_object import ResultObject
 
 FOLDER = "other-forms"

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from vfnode.node.inbox import sync_folder
 from vfnode.node.settings import Settings
 
 
@@ -58,15 +54,3 @@ def job_folder(settings: Settings, job_id: str) -> JobFolder:
 def read_instances(folder: JobFolder) -> list[Path]:
     """The image files that a job is about."""
     return [Path(path) for path in json.loads(folder.instances.read_text("utf-8"))]
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file so that a reader sees all of it or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)

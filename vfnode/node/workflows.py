@@ -17,6 +17,7 @@ from dataclasses import asdict
 import structlog
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, error
 
+from vfnode.durable_files import write_json
 from vfnode.node.choice import Verdict, is_urgent, judge
 from vfnode.node.delivery import DeliverySteps
 from vfnode.node.instance_header import SeriesKey
@@ -24,7 +25,7 @@ from vfnode.node.job import FINAL, JobState
 from vfnode.node.parts import Parts
 from vfnode.node.series_facts import SeriesFacts, read_facts
 from vfnode.node.settings import Settings
-from vfnode.node.spool import job_folder, write_json
+from vfnode.node.spool import job_folder
 from vfnode.node.steps import Steps
 
 ANALYSE, DELIVER = "analyse_series", "deliver_results"
