@@ -21,16 +21,9 @@ from tests.factories import (
 )
 from vfnode.dicom.canvas import Canvas, colour
 from vfnode.dicom.drawing import draw_picture
-from vfnode.dicom.picture_layout import (
-    PictureFacts,
-    layout,
-    place_image,
-    ratio_text,
-    spread,
-    summary,
-    words,
-)
+from vfnode.dicom.picture_layout import PictureFacts, layout, place_image, spread
 from vfnode.dicom.templates import load_template, templates_dir
+from vfnode.dicom.wording import ratio_text, summary, words
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.reason import Reason
 from vfnode.spine.report import Analysis

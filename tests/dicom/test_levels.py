@@ -20,14 +20,9 @@ from vfnode.dicom.check_subject import children
 from vfnode.dicom.drawing import draw_picture
 from vfnode.dicom.liaison_line import COLUMNS
 from vfnode.dicom.outputs import OUTPUTS, build_and_write
-from vfnode.dicom.picture_layout import (
-    PictureFacts,
-    level_label,
-    not_graded_text,
-    notes_of,
-    words,
-)
+from vfnode.dicom.picture_layout import PictureFacts
 from vfnode.dicom.result_settings import ResultSettings
+from vfnode.dicom.wording import level_label, not_graded_text, notes_of, words
 from vfnode.spine.reason import Reason
 
 ALL = ResultSettings(objects={output.name: "always" for output in OUTPUTS})

@@ -7,13 +7,12 @@ from typing import Any
 
 from pydicom.sr.coding import Code
 
-from vfnode.dicom.answers import presence_name, tracking_name
 from vfnode.dicom.building import Building
-from vfnode.dicom.picture_layout import level_certainty, level_label
 from vfnode.dicom.result_settings import ResultContext
 from vfnode.dicom.summary_text import headline, paragraph
 from vfnode.dicom.uids import derive_uid
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, level_concept, reason_concept
+from vfnode.dicom.wording import level_certainty, level_label, presence_name, tracking_name
 from vfnode.spine.reason import Reason
 from vfnode.spine.report import FractureReport, VertebraFinding
 from vfnode.spine.vertebra import COLUMNS

@@ -7,12 +7,11 @@ from typing import Any
 
 from pydicom.sr.coding import Code
 
-from vfnode.dicom.answers import presence_name, tracking_name
 from vfnode.dicom.building import Building
-from vfnode.dicom.picture_layout import level_certainty
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.summary_text import paragraph
 from vfnode.dicom.vocabulary import concept, reason_concept
+from vfnode.dicom.wording import level_certainty, presence_name, tracking_name
 from vfnode.spine.reason import Reason
 from vfnode.spine.vertebra import COLUMNS
 

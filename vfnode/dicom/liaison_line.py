@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
-from vfnode.dicom.answers import presence_name
 from vfnode.dicom.building import Building
-from vfnode.dicom.picture_layout import level_label
 from vfnode.dicom.result_settings import ResultContext
+from vfnode.dicom.wording import level_label, presence_name
 
 #: Columns of the line, which has no heading so that lines can be put together.
 COLUMNS = (

@@ -25,7 +25,7 @@ from vfnode.dicom.fhir_report import build_fhir
 from vfnode.dicom.hl7_report import build_hl7
 from vfnode.dicom.key_objects import build_key_objects
 from vfnode.dicom.liaison_line import build_liaison_line
-from vfnode.dicom.picture_layout import PictureFacts, notes_of
+from vfnode.dicom.picture_layout import PictureFacts
 from vfnode.dicom.picture_sc import (
     build_annotated_sc,
     build_plain_sc,
@@ -37,6 +37,7 @@ from vfnode.dicom.predecessor import PreviousReport
 from vfnode.dicom.result_json import build_result
 from vfnode.dicom.result_settings import PRODUCT, ResultContext, ResultSettings, When
 from vfnode.dicom.summary_text import slice_texts
+from vfnode.dicom.wording import notes_of
 from vfnode.durable_files import write_together
 from vfnode.errors import ResultError
 from vfnode.spine.report import Analysis

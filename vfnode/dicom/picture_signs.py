@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from vfnode.dicom.canvas import Canvas, Point, colour
-from vfnode.dicom.picture_layout import Geometry, layout, words
+from vfnode.dicom.picture_layout import Geometry, layout
+from vfnode.dicom.wording import words
 from vfnode.spine.report import FractureReport
 
 WHITE = colour("#FFFFFF")

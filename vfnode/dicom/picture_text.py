@@ -8,19 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from vfnode.dicom.canvas import Canvas, Point, colour
-from vfnode.dicom.picture_layout import (
-    Geometry,
-    PictureFacts,
-    layout,
+from vfnode.dicom.picture_layout import Geometry, PictureFacts, layout, spread
+from vfnode.dicom.picture_signs import draw_mark, draw_scale, write_directions, write_legend
+from vfnode.dicom.wording import (
     level_label,
     not_graded_text,
     ratio_text,
     reason_text,
-    spread,
     summary,
     words,
 )
-from vfnode.dicom.picture_signs import draw_mark, draw_scale, write_directions, write_legend
 from vfnode.spine.reason import Reason
 from vfnode.spine.report import FractureReport, VertebraFinding
 from vfnode.spine.vertebra import COLUMNS

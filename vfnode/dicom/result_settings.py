@@ -8,10 +8,10 @@ from datetime import datetime
 from enum import Enum
 
 from vfnode import __version__
-from vfnode.dicom.answers import presence_name
 from vfnode.dicom.ct_series import CTSeries, SeriesSource, SlicePlace
 from vfnode.dicom.predecessor import PreviousReport
 from vfnode.dicom.uids import content_key, derive_uid
+from vfnode.dicom.wording import presence_name
 from vfnode.errors import ResultError
 from vfnode.spine.report import Analysis, VertebraFinding
 

@@ -17,11 +17,10 @@ from highdicom.sr import (
 from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage
 
-from vfnode.dicom.answers import presence_name, tracking_name
-from vfnode.dicom.picture_layout import UNKNOWN, level_certainty
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import concept, level_concept, reason_concept
+from vfnode.dicom.wording import UNKNOWN, level_certainty, presence_name, tracking_name
 from vfnode.spine.genant import GenantLimits, height_loss_posterior
 from vfnode.spine.report import VertebraFinding
 from vfnode.spine.vertebra import COLUMNS

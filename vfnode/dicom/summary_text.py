@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from vfnode.dicom.ct_series import CTSeries, SlicePlace
-from vfnode.dicom.picture_layout import (
+from vfnode.dicom.result_settings import ResultContext
+from vfnode.dicom.templates import texts
+from vfnode.dicom.wording import (
     level_certainty,
     level_label,
     ratio_text,
@@ -11,8 +13,6 @@ from vfnode.dicom.picture_layout import (
     summary,
     words,
 )
-from vfnode.dicom.result_settings import ResultContext
-from vfnode.dicom.templates import texts
 from vfnode.spine.genant import height_loss_posterior
 from vfnode.spine.reason import Reason
 from vfnode.spine.report import Analysis, FractureReport

@@ -7,6 +7,10 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from vfnode import __version__
+
+IMPLEMENTATION_VERSION_NAME = f"VFNODE_{__version__}"[:16]
+
 if TYPE_CHECKING:  # the receiver needs UIDs and nothing of the domain
     from vfnode.spine.report import FractureReport
 

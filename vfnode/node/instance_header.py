@@ -17,11 +17,9 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
 
-from vfnode import __version__
-from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
+from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from vfnode.errors import InvalidInstanceError
 
-IMPLEMENTATION_VERSION_NAME = f"VFNODE_{__version__}"[:16]
 PREAMBLE = b"\x00" * 128 + b"DICM"
 HEADER_BYTES = 65536  #: of a deflated data set that are inflated to find the UIDs
 

@@ -21,7 +21,7 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
-from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
+from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from vfnode.errors import InboxFullError, InvalidInstanceError, SettingsError
 from vfnode.node.admission import Admission, handle_requested
 from vfnode.node.association_server import LimitedServer, PortLimits
@@ -29,7 +29,7 @@ from vfnode.node.commitment import Commitments
 from vfnode.node.completeness import Completeness
 from vfnode.node.dimse import keep_identifiers_out_of_logs, send_at_once
 from vfnode.node.inbox import Arrival, Inbox
-from vfnode.node.instance_header import IMPLEMENTATION_VERSION_NAME, ReceivedInstance
+from vfnode.node.instance_header import ReceivedInstance
 from vfnode.node.settings import Settings
 from vfnode.node.tls import server_context
 
