@@ -19,8 +19,8 @@ from tests.factories import (
     make_series,
     make_volume,
 )
-from vfnode.dicom.check_subject import children
-from vfnode.dicom.checks import check_files
+from vfnode.dicom.checks.result_set import children
+from vfnode.dicom.checks.rules import check_files
 from vfnode.dicom.ct_series import read_ct_series
 from vfnode.dicom.outputs import OUTPUTS, build_and_write
 from vfnode.dicom.refused_series import read_refused_series

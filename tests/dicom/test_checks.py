@@ -20,8 +20,8 @@ from tests.factories import (
     make_refusal,
 )
 from vfnode.cli import app
-from vfnode.dicom.check_subject import CheckedObject, ResultSet, children, read_set
-from vfnode.dicom.checks import RULES, check, check_files
+from vfnode.dicom.checks.result_set import CheckedObject, ResultSet, children, read_set
+from vfnode.dicom.checks.rules import RULES, check, check_files
 from vfnode.dicom.ct_series import read_ct_series
 from vfnode.dicom.outputs import OUTPUTS, build_and_write
 from vfnode.errors import ResultError, UnreadableInputError

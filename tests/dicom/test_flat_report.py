@@ -10,8 +10,8 @@ from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from tests.dicom.tools import dciodvfy_errors, tool
 from tests.factories import CREATED, make_analysis, make_refusal, make_series
-from vfnode.dicom.check_subject import children, number
-from vfnode.dicom.checks import check_files
+from vfnode.dicom.checks.result_set import children, number
+from vfnode.dicom.checks.rules import check_files
 from vfnode.dicom.flat_report import FALLBACKS, flat_report
 from vfnode.dicom.outputs import build_and_write
 from vfnode.errors import ResultError

@@ -8,8 +8,8 @@ import pytest
 from tests.dicom.tools import dciodvfy_errors, edit
 from tests.factories import CREATED, make_analysis, make_ct_folder, make_volume
 from tests.reference_cases import ABSENT, SHARED
-from vfnode.dicom.check_subject import children
-from vfnode.dicom.checks import check_files
+from vfnode.dicom.checks.result_set import children
+from vfnode.dicom.checks.rules import check_files
 from vfnode.dicom.ct_series import read_ct_series
 from vfnode.dicom.outputs import build_and_write
 from vfnode.spine.reason import Reason

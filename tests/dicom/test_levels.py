@@ -16,7 +16,7 @@ from tests.factories import (
     make_analysis,
     make_series,
 )
-from vfnode.dicom.check_subject import children
+from vfnode.dicom.checks.result_set import children
 from vfnode.dicom.drawing import draw_picture
 from vfnode.dicom.liaison_line import COLUMNS
 from vfnode.dicom.outputs import OUTPUTS, build_and_write

@@ -22,7 +22,7 @@ from tests.factories import (
     make_series,
 )
 from vfnode.dicom.building import Building
-from vfnode.dicom.checks import check_files
+from vfnode.dicom.checks.rules import check_files
 from vfnode.dicom.hl7_report import escaped
 from vfnode.dicom.liaison_line import COLUMNS
 from vfnode.dicom.outputs import OUTPUTS, build_and_write, result_pictures

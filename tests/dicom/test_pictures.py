@@ -20,7 +20,7 @@ from tests.factories import (
     make_series,
     make_volume,
 )
-from vfnode.dicom.check_subject import children, number
+from vfnode.dicom.checks.result_set import children, number
 from vfnode.dicom.drawing import draw_projection
 from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.picture_layout import PictureFacts, layout

@@ -26,7 +26,7 @@ from tests.factories import (
     make_volume,
 )
 from tests.reference_cases import ABSENT, SHARED
-from vfnode.dicom.checks import check_files
+from vfnode.dicom.checks.rules import check_files
 from vfnode.dicom.ct_series import read_ct_series
 from vfnode.dicom.flat_report import flat_report
 from vfnode.dicom.outputs import build_and_write

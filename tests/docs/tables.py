@@ -15,7 +15,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from vfnode.dicom.checks import RULES
+from vfnode.dicom.checks.rules import RULES
 from vfnode.dicom.flat_report import FALLBACKS
 from vfnode.dicom.header import OPTIONAL, REQUIRED, SEQUENCES
 from vfnode.dicom.outputs import OUTPUTS

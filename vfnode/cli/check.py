@@ -20,7 +20,7 @@ def check(
     before it is sent.
     """
     # Imported here: `vfnode --help` does without pydicom.
-    from vfnode.dicom.checks import check_files  # noqa: PLC0415
+    from vfnode.dicom.checks.rules import check_files  # noqa: PLC0415
 
     found = check_files(files)
     for violation in found:

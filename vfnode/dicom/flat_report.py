@@ -16,8 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage
 
-from vfnode.dicom.check_subject import CheckedObject, ResultSet, children
-from vfnode.dicom.checks import require_sound
+from vfnode.dicom.checks.result_set import CheckedObject, ResultSet, children
+from vfnode.dicom.checks.rules import require_sound
 from vfnode.dicom.uids import derive_uid
 from vfnode.errors import ResultError
 from vfnode.spine.vertebra import COLUMNS, ENDS

@@ -17,8 +17,8 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from vfnode.dicom.building import Building
-from vfnode.dicom.check_subject import CheckedObject, CTFacts, ResultSet
-from vfnode.dicom.checks import require_sound
+from vfnode.dicom.checks.result_set import CheckedObject, CTFacts, ResultSet
+from vfnode.dicom.checks.rules import require_sound
 from vfnode.dicom.ct_series import CTSeries, SeriesSource
 from vfnode.dicom.drawing import Picture
 from vfnode.dicom.fhir_report import build_fhir

@@ -9,7 +9,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from vfnode.dicom.check_subject import CheckedObject, ResultSet
+from vfnode.dicom.checks.result_set import CheckedObject, ResultSet
 from vfnode.dicom.templates import load_template
 from vfnode.dicom.vocabulary import CODES_FILE, code_table
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vfnode.dicom.check_headers import Findings
-from vfnode.dicom.check_subject import CheckedObject, ResultSet
+from vfnode.dicom.checks.headers import Findings
+from vfnode.dicom.checks.result_set import CheckedObject, ResultSet
 
 
 def evidence(results: ResultSet) -> Findings:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.check_headers import Findings
-from vfnode.dicom.check_subject import ResultSet
+from vfnode.dicom.checks.headers import Findings
+from vfnode.dicom.checks.result_set import ResultSet
 from vfnode.dicom.templates import load_template
 
 LONGEST_SIDE = 2000

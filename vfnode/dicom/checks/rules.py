@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vfnode.dicom import check_evidence, check_headers, check_picture, check_report
-from vfnode.dicom.check_headers import Findings
-from vfnode.dicom.check_subject import ResultSet, read_set
+from vfnode.dicom.checks import headers as check_headers
+from vfnode.dicom.checks import picture as check_picture
+from vfnode.dicom.checks import references as check_evidence
+from vfnode.dicom.checks import report as check_report
+from vfnode.dicom.checks.headers import Findings
+from vfnode.dicom.checks.result_set import ResultSet, read_set
 from vfnode.errors import ResultError
 
 

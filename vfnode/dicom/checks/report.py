@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.check_headers import Findings
-from vfnode.dicom.check_subject import ResultSet, children, code_of, number
+from vfnode.dicom.checks.headers import Findings
+from vfnode.dicom.checks.result_set import ResultSet, children, code_of, number
 from vfnode.dicom.vocabulary import concept, level_concept, reason_concept, unit_of
 from vfnode.spine.reason import Reason
 from vfnode.spine.vertebra import VertebralLevel
