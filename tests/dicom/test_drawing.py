@@ -19,9 +19,9 @@ from tests.factories import (
     make_analysis,
     make_refusal,
 )
-from vfnode.dicom.canvas import Canvas, colour
-from vfnode.dicom.drawing import draw_picture
-from vfnode.dicom.picture_layout import PictureFacts, layout, place_image, spread
+from vfnode.dicom.picture.canvas import Canvas, colour
+from vfnode.dicom.picture.drawing import draw_picture
+from vfnode.dicom.picture.layout import PictureFacts, layout, place_image, spread
 from vfnode.dicom.templates import load_template, templates_dir
 from vfnode.dicom.wording import ratio_text, summary, words
 from vfnode.spine.genant import GenantLimits

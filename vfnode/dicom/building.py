@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.pictures import Pictures
+from vfnode.dicom.picture.pictures import Pictures
 from vfnode.dicom.result_settings import ResultContext
 
 

@@ -20,19 +20,19 @@ from vfnode.dicom.building import Building
 from vfnode.dicom.checks.result_set import CheckedObject, CTFacts, ResultSet
 from vfnode.dicom.checks.rules import require_sound
 from vfnode.dicom.ct_series import CTSeries, SeriesSource
-from vfnode.dicom.drawing import Picture
 from vfnode.dicom.fhir_report import build_fhir
 from vfnode.dicom.hl7_report import build_hl7
 from vfnode.dicom.key_objects import build_key_objects
 from vfnode.dicom.liaison_line import build_liaison_line
-from vfnode.dicom.picture_layout import PictureFacts
+from vfnode.dicom.picture.drawing import Picture
+from vfnode.dicom.picture.layout import PictureFacts
+from vfnode.dicom.picture.pictures import Pictures
 from vfnode.dicom.picture_sc import (
     build_annotated_sc,
     build_plain_sc,
     build_projection_sc,
     source_items,
 )
-from vfnode.dicom.pictures import Pictures
 from vfnode.dicom.predecessor import PreviousReport
 from vfnode.dicom.result_json import build_result
 from vfnode.dicom.result_settings import PRODUCT, ResultContext, ResultSettings, When

@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vfnode.dicom import picture_text
-from vfnode.dicom.canvas import Canvas, Colour, Point, colour
-from vfnode.dicom.picture_layout import (
+from vfnode.dicom.picture import rows as picture_text
+from vfnode.dicom.picture.canvas import Canvas, Colour, Point, colour
+from vfnode.dicom.picture.layout import (
     Geometry,
     PictureFacts,
     layout,
     place_image,
     place_projection,
 )
-from vfnode.dicom.projection import SagittalProjection
+from vfnode.dicom.picture.projection import SagittalProjection
 from vfnode.spine.report import Analysis, FractureReport, VertebraFinding
 from vfnode.spine.resample import FloatImage, window
 from vfnode.spine.straighten import SagittalImage

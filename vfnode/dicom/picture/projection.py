@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vfnode.dicom.picture_layout import layout
+from vfnode.dicom.picture.layout import layout
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.resample import FloatImage
 from vfnode.spine.volume import CTVolume, FloatArray

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vfnode.dicom.canvas import Canvas, Point, colour
-from vfnode.dicom.picture_layout import Geometry, PictureFacts, layout, spread
-from vfnode.dicom.picture_signs import draw_mark, draw_scale, write_directions, write_legend
+from vfnode.dicom.picture.canvas import Canvas, Point, colour
+from vfnode.dicom.picture.layout import Geometry, PictureFacts, layout, spread
+from vfnode.dicom.picture.signs import draw_mark, draw_scale, write_directions, write_legend
 from vfnode.dicom.wording import (
     level_label,
     not_graded_text,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vfnode.dicom.canvas import Canvas, Point, colour
-from vfnode.dicom.picture_layout import Geometry, layout
+from vfnode.dicom.picture.canvas import Canvas, Point, colour
+from vfnode.dicom.picture.layout import Geometry, layout
 from vfnode.dicom.wording import words
 from vfnode.spine.report import FractureReport
 

@@ -7,7 +7,7 @@ from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from vfnode.dicom.picture_layout import layout
+from vfnode.dicom.picture.layout import layout
 from vfnode.dicom.templates import templates_dir
 
 Point = tuple[float, float]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from vfnode.dicom.drawing import Picture, draw_picture, draw_plain, draw_projection
-from vfnode.dicom.picture_layout import PictureFacts
-from vfnode.dicom.projection import project_sagittal
+from vfnode.dicom.picture.drawing import Picture, draw_picture, draw_plain, draw_projection
+from vfnode.dicom.picture.layout import PictureFacts
+from vfnode.dicom.picture.projection import project_sagittal
 from vfnode.spine.report import Analysis
 from vfnode.spine.volume import CTVolume
 
