@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vfnode.dicom.ct_series import CTSeries, read_ct_series
 from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
+from vfnode.dicom.reading.ct_series import CTSeries, read_ct_series
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.reason import Reason
 from vfnode.spine.report import Analysis, FractureReport, ModelUsed, VertebraFinding

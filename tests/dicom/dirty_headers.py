@@ -7,7 +7,7 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.header import REQUIRED
+from vfnode.dicom.reading.identity_header import REQUIRED
 
 EMPTY: dict[str, object] = dict.fromkeys(REQUIRED, "")
 WRONG: dict[str, object] = {

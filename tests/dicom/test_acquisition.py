@@ -6,8 +6,8 @@ from pathlib import Path
 import pydicom
 
 from tests.evaluation.factories import empty_volume
-from vfnode.dicom.acquisition import acquisition
 from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
+from vfnode.dicom.reading.acquisition import acquisition
 
 FACTS = CTSeriesFacts("acquisition", datetime(2026, 1, 2, tzinfo=UTC))
 

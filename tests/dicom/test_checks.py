@@ -22,8 +22,8 @@ from tests.factories import (
 from vfnode.cli import app
 from vfnode.dicom.checks.result_set import CheckedObject, ResultSet, children, read_set
 from vfnode.dicom.checks.rules import RULES, check, check_files
-from vfnode.dicom.ct_series import read_ct_series
 from vfnode.dicom.outputs import OUTPUTS, build_and_write
+from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.errors import ResultError, UnreadableInputError
 
 ANSWERS = {

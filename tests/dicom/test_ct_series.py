@@ -11,7 +11,7 @@ from pydicom.uid import (
 from tests.dicom.tools import edit
 from tests.factories import make_ct_folder, make_series, make_volume
 from tests.reference_cases import ABSENT, SHARED
-from vfnode.dicom.ct_series import read_ct_series
+from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.errors import UnreadableInputError
 
 LIDC_0314 = SHARED / "data" / "lidc-idri-0314"

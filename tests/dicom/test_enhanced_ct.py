@@ -15,7 +15,7 @@ from pydicom.uid import (
 )
 
 from tests.factories import make_ct_folder, make_volume
-from vfnode.dicom.ct_series import read_ct_series
+from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.spine.reason import Reason
 from vfnode.spine.volume import CTVolume
 

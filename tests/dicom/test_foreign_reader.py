@@ -6,7 +6,7 @@ import SimpleITK
 
 from tests.factories import make_ct_folder, make_volume
 from tests.reference_cases import ABSENT, SHARED
-from vfnode.dicom.ct_series import read_ct_series
+from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.spine.volume import CTVolume
 
 #: uncompressed, and JPEG 2000

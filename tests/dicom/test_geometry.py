@@ -17,7 +17,7 @@ from tests.dicom.phantoms import (
 )
 from tests.dicom.tools import edit, refusal
 from tests.factories import make_ct_folder, make_series, make_volume
-from vfnode.dicom.ct_series import read_ct_series
+from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.spine.reason import Reason
 from vfnode.spine.volume import CTVolume
 

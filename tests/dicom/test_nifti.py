@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from vfnode.dicom.nifti import read_nifti
+from vfnode.dicom.reading.nifti import read_nifti
 from vfnode.errors import UnreadableInputError
 
 

@@ -125,7 +125,7 @@ def test_an_earlier_result_is_replaced(tmp_path):
 def test_highdicom_is_not_loaded_before_it_is_needed():
     """It takes 0.7 s: reading a CT and writing a NIfTI's result do without."""
     code = (
-        "import sys, vfnode.dicom.ct_series, vfnode.dicom.outputs; "
+        "import sys, vfnode.dicom.reading.ct_series, vfnode.dicom.outputs; "
         "print('highdicom' in sys.modules)"
     )
 

@@ -16,7 +16,7 @@ from pydicom.uid import (
 
 from tests.dicom.tools import edit, tool
 from tests.factories import make_ct_folder, make_volume
-from vfnode.dicom.ct_series import read_ct_series
+from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.spine.volume import CTVolume
 
 

@@ -11,7 +11,7 @@ from pydicom.uid import (
 
 from tests.dicom.tools import edit, refusal
 from tests.factories import make_analysis, make_ct_folder, make_volume
-from vfnode.dicom.ct_series import read_ct_series
+from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.spine.reason import Reason
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pydicom
 import pytest
 
-from vfnode.dicom.ct_series import read_ct_series
+from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.errors import NotEvaluableError
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.reference_cases import ABSENT, CASES, compare
-from vfnode.dicom.ct_series import read_ct_series
-from vfnode.dicom.nifti import read_nifti
+from vfnode.dicom.reading.ct_series import read_ct_series
+from vfnode.dicom.reading.nifti import read_nifti
 from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import load_pipeline
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from tests.reference_cases import ABSENT, CASES, ReferenceCase
-from vfnode.dicom.ct_series import read_ct_series
-from vfnode.dicom.nifti import read_nifti
+from vfnode.dicom.reading.ct_series import read_ct_series
+from vfnode.dicom.reading.nifti import read_nifti
 from vfnode.errors import NotEvaluableError
 from vfnode.inference.bundle import LoadedModel, ModelManifest, load_bundle, models_dir
 from vfnode.inference.localize_spine import localize_spine

@@ -31,11 +31,11 @@ from pynetdicom.sop_class import Verification
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import data_set, node_settings, received
+from vfnode.dicom.reading.series_facts import read_facts
 from vfnode.node.completeness import Completeness
 from vfnode.node.inbox import Inbox
 from vfnode.node.instance_header import ReceivedInstance
 from vfnode.node.orthanc import free_port
-from vfnode.node.series_facts import read_facts
 from vfnode.node.storage_scp import CANNOT_UNDERSTAND, SUCCESS, StorageSCP, handle_store
 
 TIMES = int(os.environ.get("VFNODE_HOSTILE", "1"))

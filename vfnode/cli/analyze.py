@@ -17,7 +17,7 @@ from vfnode.errors import UnreadableInputError
 from vfnode.spine.volume import CTVolume
 
 if TYPE_CHECKING:
-    from vfnode.dicom.ct_series import CTSeries
+    from vfnode.dicom.reading.ct_series import CTSeries
 
 #: what the progress bar says while each stage of an analysis runs
 STAGES = {
@@ -98,8 +98,8 @@ def _read(paths: list[Path]) -> list[tuple[CTVolume, CTSeries | None]]:
     Raises:
         UnreadableInputError: no such file, or a NIfTI beside other input.
     """
-    from vfnode.dicom.ct_series import read_ct_series  # noqa: PLC0415
-    from vfnode.dicom.nifti import read_nifti  # noqa: PLC0415
+    from vfnode.dicom.reading.ct_series import read_ct_series  # noqa: PLC0415
+    from vfnode.dicom.reading.nifti import read_nifti  # noqa: PLC0415
 
     for path in paths:
         if not path.exists():

@@ -30,7 +30,7 @@ def contact_sheet(
 
 
 def _volume(path: Path) -> CTVolume:
-    from vfnode.dicom.ct_series import read_ct_series  # noqa: PLC0415
-    from vfnode.dicom.nifti import read_nifti  # noqa: PLC0415
+    from vfnode.dicom.reading.ct_series import read_ct_series  # noqa: PLC0415
+    from vfnode.dicom.reading.nifti import read_nifti  # noqa: PLC0415
 
     return read_ct_series([path])[0].volume if path.is_dir() else read_nifti(path)

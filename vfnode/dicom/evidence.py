@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.ct_series import SeriesSource
+from vfnode.dicom.reading.ct_series import SeriesSource
 from vfnode.dicom.result_settings import ResultContext
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
 

@@ -19,7 +19,6 @@ from pydicom.dataset import Dataset
 from vfnode.dicom.building import Building
 from vfnode.dicom.checks.result_set import CheckedObject, CTFacts, ResultSet
 from vfnode.dicom.checks.rules import require_sound
-from vfnode.dicom.ct_series import CTSeries, SeriesSource
 from vfnode.dicom.fhir_report import build_fhir
 from vfnode.dicom.hl7_report import build_hl7
 from vfnode.dicom.key_objects import build_key_objects
@@ -34,6 +33,7 @@ from vfnode.dicom.picture_sc import (
     source_items,
 )
 from vfnode.dicom.predecessor import PreviousReport
+from vfnode.dicom.reading.ct_series import CTSeries, SeriesSource
 from vfnode.dicom.result_json import build_result
 from vfnode.dicom.result_settings import PRODUCT, ResultContext, ResultSettings, When
 from vfnode.dicom.summary_text import slice_texts

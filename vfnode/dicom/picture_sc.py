@@ -8,9 +8,9 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import DS
 
 from vfnode.dicom.building import Building
-from vfnode.dicom.ct_series import SeriesSource
 from vfnode.dicom.evidence import stamp
 from vfnode.dicom.picture.drawing import Picture
+from vfnode.dicom.reading.ct_series import SeriesSource
 from vfnode.dicom.result_settings import PRODUCT, ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import code_item, concept

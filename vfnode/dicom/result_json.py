@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from vfnode.dicom.ct_series import CTSeries, SeriesSource
 from vfnode.dicom.picture.layout import Geometry
+from vfnode.dicom.reading.ct_series import CTSeries, SeriesSource
 from vfnode.dicom.result_settings import PRODUCT
 from vfnode.spine.report import FractureReport
 

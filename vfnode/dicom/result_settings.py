@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import Enum
 
 from vfnode import __version__
-from vfnode.dicom.ct_series import CTSeries, SeriesSource, SlicePlace
 from vfnode.dicom.predecessor import PreviousReport
+from vfnode.dicom.reading.ct_series import CTSeries, SeriesSource, SlicePlace
 from vfnode.dicom.uids import content_key, derive_uid
 from vfnode.dicom.wording import presence_name
 from vfnode.errors import ResultError

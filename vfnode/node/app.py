@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 import sdnotify
 import structlog
 
+from vfnode.dicom.reading.series_facts import read_facts
 from vfnode.errors import SettingsError
 from vfnode.node.clock import Duties, start_clock
 from vfnode.node.commitment import Commitments
@@ -27,7 +28,6 @@ from vfnode.node.ledger import Ledger
 from vfnode.node.logs import configure_logs
 from vfnode.node.parts import Parts
 from vfnode.node.retention import make_room, purge
-from vfnode.node.series_facts import read_facts
 from vfnode.node.settings import Settings
 from vfnode.node.spool import inbox_folder
 from vfnode.node.storage_scp import StorageSCP

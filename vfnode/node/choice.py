@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from pydicom.multival import MultiValue
 
-from vfnode.dicom.selection import is_original
+from vfnode.dicom.reading.selection import is_original
+from vfnode.dicom.reading.series_facts import SeriesFacts
 from vfnode.node.instance_header import SeriesKey
-from vfnode.node.series_facts import SeriesFacts
 from vfnode.node.settings_choice import ChoiceSection
 
 THICK_MM = 3.0  #: up to here height ratios hold; thicker slices blur endplates

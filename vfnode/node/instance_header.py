@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from pydicom import uid as dicom_uid
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
 
+from vfnode.dicom.reading.image_faults import UNREADABLE
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from vfnode.errors import InvalidInstanceError
 
@@ -28,22 +28,6 @@ HEADER_BYTES = 65536  #: of a deflated data set that are inflated to find the UI
 _UID = re.compile(r"[0-9][0-9.]{0,63}")
 _SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID = Tag(0x00080018), Tag(0x0020000D), Tag(0x0020000E)
 _WANTED = [_SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID]
-#: What pydicom raises for bytes that are no data set.
-UNREADABLE = (
-    BytesLengthException,
-    InvalidDicomError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, order=True)

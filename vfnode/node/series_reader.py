@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vfnode.dicom.ct_series import CTSeries, SeriesSource, read_ct_series
-from vfnode.dicom.header_text import LATIN_1
-from vfnode.dicom.refused_series import read_refused_series
+from vfnode.dicom.reading.ct_series import CTSeries, SeriesSource, read_ct_series
+from vfnode.dicom.reading.refused_series import read_refused_series
+from vfnode.dicom.reading.text_decoding import LATIN_1
 from vfnode.errors import NotEvaluableError
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.reason import Reason

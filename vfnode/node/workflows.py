@@ -17,13 +17,13 @@ from dataclasses import asdict
 import structlog
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, error
 
+from vfnode.dicom.reading.series_facts import SeriesFacts, read_facts
 from vfnode.durable_files import write_json
 from vfnode.node.choice import Verdict, is_urgent, judge
 from vfnode.node.delivery import DeliverySteps
 from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import FINAL, JobState
 from vfnode.node.parts import Parts
-from vfnode.node.series_facts import SeriesFacts, read_facts
 from vfnode.node.settings import Settings
 from vfnode.node.spool import job_folder
 from vfnode.node.steps import Steps

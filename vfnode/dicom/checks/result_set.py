@@ -19,9 +19,9 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from vfnode.dicom.ct_series import SeriesSource
-from vfnode.dicom.image_faults import told
-from vfnode.dicom.selection import CT_SOP_CLASSES
+from vfnode.dicom.reading.ct_series import SeriesSource
+from vfnode.dicom.reading.image_faults import told
+from vfnode.dicom.reading.selection import CT_SOP_CLASSES
 from vfnode.errors import UnreadableInputError
 
 REPORTS = (Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage)

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from vfnode.dicom.acquisition import acquisition
-from vfnode.dicom.ct_series import read_ct_series
+from vfnode.dicom.reading.acquisition import acquisition
+from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.errors import GeometryError, UnreadableInputError
 from vfnode.evaluation.cases import Body, Case, Reading
 from vfnode.evaluation.datasets.adapter import Adapter, Options, read_json

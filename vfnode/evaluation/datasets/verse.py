@@ -22,7 +22,7 @@ from nibabel.orientations import (
 )
 from scipy.ndimage import distance_transform_edt, find_objects
 
-from vfnode.dicom.nifti import RAS_TO_LPS, read_nifti
+from vfnode.dicom.reading.nifti import RAS_TO_LPS, read_nifti
 from vfnode.errors import UnreadableInputError
 from vfnode.evaluation.cases import Body, Case, Reading
 from vfnode.evaluation.datasets.adapter import Adapter, Options, read_json

@@ -19,8 +19,8 @@ from pydicom.uid import (
     LegacyConvertedEnhancedCTImageStorage,
 )
 
-from vfnode.dicom.image_faults import told
-from vfnode.dicom.slice_header import SliceHeader, slice_header, sop_class_uid
+from vfnode.dicom.reading.image_faults import told
+from vfnode.dicom.reading.slice_header import SliceHeader, slice_header, sop_class_uid
 from vfnode.errors import UnreadableInputError
 
 CT_SOP_CLASSES = (

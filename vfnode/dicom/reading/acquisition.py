@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vfnode.dicom.selection import group_slices, read_headers
+from vfnode.dicom.reading.selection import group_slices, read_headers
 
 
 def acquisition(folder: Path) -> dict[str, str]:

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.geometry import MIN_SLICES, order_slices, stack_affine
-from vfnode.dicom.header import result_header
-from vfnode.dicom.header_text import LATIN_1
-from vfnode.dicom.pixels import read_hu
-from vfnode.dicom.selection import group_slices, read_headers
-from vfnode.dicom.slice_header import SliceHeader, sop_class_uid
-from vfnode.dicom.stacks import stacks_of
+from vfnode.dicom.reading.geometry import MIN_SLICES, order_slices, stack_affine
+from vfnode.dicom.reading.identity_header import result_header
+from vfnode.dicom.reading.pixels import read_hu
+from vfnode.dicom.reading.selection import group_slices, read_headers
+from vfnode.dicom.reading.slice_header import SliceHeader, sop_class_uid
+from vfnode.dicom.reading.stacks import stacks_of
+from vfnode.dicom.reading.text_decoding import LATIN_1
 from vfnode.errors import NotEvaluableError
 from vfnode.spine.reason import Reason
 from vfnode.spine.volume import CTVolume, FloatArray

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vfnode.dicom.slice_header import SliceHeader
+from vfnode.dicom.reading.slice_header import SliceHeader
 from vfnode.errors import NotEvaluableError
 from vfnode.spine.reason import Reason
 from vfnode.spine.volume import FloatArray

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.ct_series import SeriesSource, SourceInstance
-from vfnode.dicom.header import result_header
-from vfnode.dicom.header_text import LATIN_1
-from vfnode.dicom.selection import read_datasets
-from vfnode.dicom.slice_header import frame_of_reference_uid, series_instance_uid, sop_class_uid
+from vfnode.dicom.reading.ct_series import SeriesSource, SourceInstance
+from vfnode.dicom.reading.identity_header import result_header
+from vfnode.dicom.reading.selection import read_datasets
+from vfnode.dicom.reading.slice_header import (
+    frame_of_reference_uid,
+    series_instance_uid,
+    sop_class_uid,
+)
+from vfnode.dicom.reading.text_decoding import LATIN_1
 from vfnode.errors import UnreadableInputError
 
 

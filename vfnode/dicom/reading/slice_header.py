@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.image_faults import ImageFault
+from vfnode.dicom.reading.image_faults import ImageFault
 from vfnode.dicom.uids import derive_uid
 from vfnode.spine.volume import FloatArray
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from vfnode.dicom.geometry import MIN_SLICES, order_slices
-from vfnode.dicom.slice_header import STACK_ATTRIBUTES, SliceHeader
+from vfnode.dicom.reading.geometry import MIN_SLICES, order_slices
+from vfnode.dicom.reading.slice_header import STACK_ATTRIBUTES, SliceHeader
 
 
 def stacks_of(slices: Sequence[SliceHeader]) -> list[list[SliceHeader]]:

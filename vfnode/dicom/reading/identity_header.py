@@ -14,7 +14,7 @@ from datetime import datetime
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.header_text import LATIN_1, TextReader
+from vfnode.dicom.reading.text_decoding import LATIN_1, TextReader
 from vfnode.dicom.uids import derive_uid
 
 log = logging.getLogger(__name__)

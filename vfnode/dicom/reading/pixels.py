@@ -12,8 +12,8 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import JPEGLSLossless, JPEGLSNearLossless
 
-from vfnode.dicom.image_faults import ImageFault, told
-from vfnode.dicom.slice_header import SliceHeader
+from vfnode.dicom.reading.image_faults import ImageFault, told
+from vfnode.dicom.reading.slice_header import SliceHeader
 from vfnode.errors import UnreadableInputError
 from vfnode.spine.volume import AIR_HU
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydicom import Dataset, dcmread
 
-from vfnode.node.instance_header import UNREADABLE
+from vfnode.dicom.reading.image_faults import UNREADABLE
 
 TAGS = [
     "ImageType",

@@ -6,6 +6,28 @@ should. Such messages end in the log and in the reason of a job, so only our own
 
 from __future__ import annotations
 
+import struct
+import zlib
+
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
+#: What pydicom raises for bytes that are no data set.
+UNREADABLE = (
+    BytesLengthException,
+    InvalidDicomError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
 
 class ImageFault(ValueError):  # noqa: N818 - it never leaves this package: UnreadableInputError does
     """Something is missing or impossible in an image; the message names it without its value."""
