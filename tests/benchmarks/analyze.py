@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.reading.ct_series import read_ct_series
+from vfnode.dicom.results.outputs import build_and_write
 from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import load_pipeline
 

@@ -24,10 +24,10 @@ from tests.factories import (
     make_series,
     make_volume,
 )
-from vfnode.dicom.building import Building
-from vfnode.dicom.outputs import build_and_write, build_objects, result_pictures
-from vfnode.dicom.picture_sc import source_items
-from vfnode.dicom.result_settings import ResultContext, ResultSettings
+from vfnode.dicom.results.outputs import build_and_write, build_objects, result_pictures
+from vfnode.dicom.results.picture_sc import source_items
+from vfnode.dicom.results.result_context import Building, ResultContext
+from vfnode.dicom.results.settings import ResultSettings
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.report import Analysis, FractureReport
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.dicom.answers import ANALYSES
 from tests.factories import CREATED, make_series
-from vfnode.dicom.outputs import build_and_write
+from vfnode.dicom.results.outputs import build_and_write
 
 
 @pytest.fixture(scope="session")

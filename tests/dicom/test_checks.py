@@ -22,8 +22,8 @@ from tests.factories import (
 from vfnode.cli import app
 from vfnode.dicom.checks.result_set import CheckedObject, ResultSet, children, read_set
 from vfnode.dicom.checks.rules import RULES, check, check_files
-from vfnode.dicom.outputs import OUTPUTS, build_and_write
 from vfnode.dicom.reading.ct_series import read_ct_series
+from vfnode.dicom.results.outputs import OUTPUTS, build_and_write
 from vfnode.errors import ResultError, UnreadableInputError
 
 ANSWERS = {
@@ -230,7 +230,7 @@ def test_an_object_that_fails_is_not_written(ct, tmp_path, monkeypatch):
 
     spoilt = dataclasses.replace(report_line, build=spoil)
     table = [spoilt if output is report_line else output for output in OUTPUTS]
-    monkeypatch.setattr("vfnode.dicom.outputs.OUTPUTS", tuple(table))
+    monkeypatch.setattr("vfnode.dicom.results.outputs.OUTPUTS", tuple(table))
 
     with pytest.raises(ResultError, match=r"report\.sr\.dcm: tracking: a group has no"):
         build_and_write(ANSWERS["positive"], read_ct_series(ct)[0], tmp_path / "out")

@@ -12,8 +12,8 @@ from tests.dicom.tools import dciodvfy_errors, tool
 from tests.factories import CREATED, make_analysis, make_refusal, make_series
 from vfnode.dicom.checks.result_set import children, number
 from vfnode.dicom.checks.rules import check_files
-from vfnode.dicom.flat_report import FALLBACKS, flat_report
-from vfnode.dicom.outputs import build_and_write
+from vfnode.dicom.results.fracture_sr_2d import FALLBACKS, flat_report
+from vfnode.dicom.results.outputs import build_and_write
 from vfnode.errors import ResultError
 from vfnode.spine.vertebra import COLUMNS
 

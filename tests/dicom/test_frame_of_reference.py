@@ -10,8 +10,8 @@ from tests.factories import CREATED, make_analysis, make_ct_folder, make_volume
 from tests.reference_cases import ABSENT, SHARED
 from vfnode.dicom.checks.result_set import children
 from vfnode.dicom.checks.rules import check_files
-from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.reading.ct_series import read_ct_series
+from vfnode.dicom.results.outputs import build_and_write
 from vfnode.spine.reason import Reason
 
 

@@ -11,9 +11,9 @@ from pydicom.dataset import Dataset
 from tests.dicom.tools import dciodvfy_errors, edit
 from tests.factories import CREATED, make_analysis, make_ct_folder, make_volume
 from tests.reference_cases import ABSENT, SHARED
-from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.dicom.reading.identity_header import REQUIRED, clean_value
+from vfnode.dicom.results.outputs import build_and_write
 
 
 def header_after(folder: Path, **changes: object) -> Dataset:

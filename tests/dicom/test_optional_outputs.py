@@ -21,13 +21,13 @@ from tests.factories import (
     make_refusal,
     make_series,
 )
-from vfnode.dicom.building import Building
 from vfnode.dicom.checks.rules import check_files
-from vfnode.dicom.hl7_report import escaped
-from vfnode.dicom.liaison_line import COLUMNS
-from vfnode.dicom.outputs import OUTPUTS, build_and_write, result_pictures
-from vfnode.dicom.picture_sc import source_items
-from vfnode.dicom.result_settings import ResultContext, ResultSettings
+from vfnode.dicom.results.hl7_report import escaped
+from vfnode.dicom.results.liaison_line import COLUMNS
+from vfnode.dicom.results.outputs import OUTPUTS, build_and_write, result_pictures
+from vfnode.dicom.results.picture_sc import source_items
+from vfnode.dicom.results.result_context import Building, ResultContext
+from vfnode.dicom.results.settings import ResultSettings
 
 ALL = ResultSettings(objects={output.name: "always" for output in OUTPUTS})
 ANSWERS = {

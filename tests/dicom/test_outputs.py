@@ -13,8 +13,8 @@ from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian
 
 from tests.dicom.answers import ANALYSES
 from tests.factories import CREATED
-from vfnode.dicom.outputs import OUTPUTS, build_and_write
-from vfnode.dicom.result_settings import When
+from vfnode.dicom.results.outputs import OUTPUTS, build_and_write
+from vfnode.dicom.results.settings import When
 from vfnode.dicom.templates import load_template
 from vfnode.durable_files import write_together
 from vfnode.spine.report import FractureReport
@@ -105,7 +105,7 @@ def test_nothing_half_written_stays(series, tmp_path, monkeypatch):
         raise RuntimeError("no report today")
 
     broken = dataclasses.replace(OUTPUTS[0], build=fail)
-    monkeypatch.setattr("vfnode.dicom.outputs.OUTPUTS", (broken, *OUTPUTS[1:]))
+    monkeypatch.setattr("vfnode.dicom.results.outputs.OUTPUTS", (broken, *OUTPUTS[1:]))
 
     with pytest.raises(RuntimeError, match="no report today"):
         build_and_write(ANALYSES["negative"], series, tmp_path / "out")
@@ -125,7 +125,7 @@ def test_an_earlier_result_is_replaced(tmp_path):
 def test_highdicom_is_not_loaded_before_it_is_needed():
     """It takes 0.7 s: reading a CT and writing a NIfTI's result do without."""
     code = (
-        "import sys, vfnode.dicom.reading.ct_series, vfnode.dicom.outputs; "
+        "import sys, vfnode.dicom.reading.ct_series, vfnode.dicom.results.outputs; "
         "print('highdicom' in sys.modules)"
     )
 

@@ -21,10 +21,10 @@ from tests.factories import (
     make_volume,
 )
 from vfnode.dicom.checks.result_set import children, number
-from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.picture.drawing import draw_projection
 from vfnode.dicom.picture.layout import PictureFacts, layout
 from vfnode.dicom.picture.projection import project_sagittal
+from vfnode.dicom.results.outputs import build_and_write
 from vfnode.spine.body_aligned import body_aligned_image
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.report import Analysis, FractureReport, VertebraFinding

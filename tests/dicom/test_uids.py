@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from tests.factories import CREATED, NORMAL, make_analysis, make_series
-from vfnode.dicom.result_settings import ResultContext, ResultSettings
+from vfnode.dicom.results.result_context import ResultContext
+from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.uids import derive_uid
 from vfnode.spine.genant import GenantLimits
 

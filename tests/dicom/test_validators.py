@@ -27,10 +27,10 @@ from tests.factories import (
 )
 from tests.reference_cases import ABSENT, SHARED
 from vfnode.dicom.checks.rules import check_files
-from vfnode.dicom.flat_report import flat_report
-from vfnode.dicom.outputs import build_and_write
 from vfnode.dicom.reading.ct_series import read_ct_series
-from vfnode.dicom.result_settings import ResultSettings
+from vfnode.dicom.results.fracture_sr_2d import flat_report
+from vfnode.dicom.results.outputs import build_and_write
+from vfnode.dicom.results.settings import ResultSettings
 from vfnode.spine.reason import Reason
 
 NAME = "Иванов^Пётр"

@@ -16,9 +16,9 @@ from pydicom.uid import (
 )
 
 from vfnode.dicom.checks.rules import RULES
-from vfnode.dicom.flat_report import FALLBACKS
-from vfnode.dicom.outputs import OUTPUTS
 from vfnode.dicom.reading.identity_header import OPTIONAL, REQUIRED, SEQUENCES
+from vfnode.dicom.results.fracture_sr_2d import FALLBACKS
+from vfnode.dicom.results.outputs import OUTPUTS
 from vfnode.dicom.templates import load_template
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, unit_of
 from vfnode.node.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES

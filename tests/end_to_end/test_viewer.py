@@ -13,7 +13,7 @@ from tests.end_to_end.ohif import DICOMWEB, StudyPage, chromium, missing, ohif
 from tests.end_to_end.peers import Orthanc
 from tests.factories import CREATED, make_analysis, make_refusal, make_series, make_volume
 from vfnode.dicom.checks.result_set import children, number
-from vfnode.dicom.outputs import build_and_write
+from vfnode.dicom.results.outputs import build_and_write
 from vfnode.spine.vertebra import COLUMNS, ENDS
 
 pytestmark = [

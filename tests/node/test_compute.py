@@ -9,7 +9,7 @@ import pytest
 from pydicom import dcmread
 
 from tests.node.factories import write_ct
-from vfnode.dicom.result_settings import ResultSettings
+from vfnode.dicom.results.settings import ResultSettings
 from vfnode.node.analysis_store import load_analysis, save_analysis
 from vfnode.node.compute import Computer
 from vfnode.node.result_object import result_objects

@@ -15,7 +15,7 @@ from pydicom.uid import (
 )
 
 from tests.factories import CREATED, make_analysis, make_series
-from vfnode.dicom.outputs import build_and_write
+from vfnode.dicom.results.outputs import build_and_write
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError
 from vfnode.node.destination_cstore import CStoreDestination
 from vfnode.node.destination_stow import StowDestination

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from vfnode.dicom.outputs import OUTPUTS
+from vfnode.dicom.results.outputs import OUTPUTS
 from vfnode.errors import SettingsError
 from vfnode.node.settings import Settings, describe_settings, load_settings
 

@@ -72,7 +72,7 @@ def _analyze(
 ) -> list[Path]:
     """Analyse each series; the folders that were written, in order."""
     # Imported here: `vfnode --help` and the node's own process do without torch.
-    from vfnode.dicom.outputs import build_and_write  # noqa: PLC0415
+    from vfnode.dicom.results.outputs import build_and_write  # noqa: PLC0415
     from vfnode.inference.bundle import models_dir  # noqa: PLC0415
     from vfnode.inference.pipeline import load_pipeline  # noqa: PLC0415
 

@@ -17,8 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from vfnode.dicom.outputs import build_and_write
-from vfnode.dicom.result_settings import ResultSettings
+from vfnode.dicom.results.outputs import build_and_write
+from vfnode.dicom.results.settings import ResultSettings
 from vfnode.durable_files import sync_file, sync_folder
 from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
 from vfnode.inference.bundle import models_dir

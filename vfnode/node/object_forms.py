@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from vfnode.dicom.flat_report import FALLBACKS, flat_report, flat_uid
+from vfnode.dicom.results.fracture_sr_2d import FALLBACKS, flat_report, flat_uid
 from vfnode.durable_files import sync_file, sync_folder
 from vfnode.node.result_object import ResultObject
 

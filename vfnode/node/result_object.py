@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import dcmread
 
-from vfnode.spine.genant import GenantGrade
-
-RESULT_NAME = "result.json"
-#: The DICOM outputs (vfnode.dicom.outputs) as settings name them -> their files.
-OBJECT_FILES = {
-    "report": "report.sr.dcm",
-    "picture": "sagittal.sc.dcm",
-    "plain_picture": "sagittal-plain.sc.dcm",
-    "projection": "projection.sc.dcm",
-    "key_objects": "pictures.ko.dcm",
-}
-POSITIVE = {GenantGrade.MODERATE.value, GenantGrade.SEVERE.value}
+from vfnode.dicom.results.output_files import OBJECT_FILES
 
 
 @dataclass(frozen=True)
@@ -46,12 +34,6 @@ def result_objects(folder: Path, names: Collection[str] = ()) -> list[ResultObje
     wanted = {OBJECT_FILES[name] for name in names}
     paths = sorted(folder.glob("*.dcm"))
     return [_result_object(path) for path in paths if not wanted or path.name in wanted]
-
-
-def holds_fracture(folder: Path) -> bool:
-    """Whether the result in a folder reports a moderate or severe fracture."""
-    patient = json.loads((folder / RESULT_NAME).read_text("utf-8")).get("patient") or {}
-    return patient.get("grade") in POSITIVE
 
 
 def _result_object(path: Path) -> ResultObject:

@@ -18,7 +18,7 @@ from vfnode.spine.genant import GenantLimits
 
 #: For which results an object is made and sent.
 Wanted = Literal["always", "positives", "never"]
-#: The outputs (vfnode.dicom.outputs) that a field of [results] switches.
+#: The outputs (vfnode.dicom.results.outputs) that a field of [results] switches.
 OBJECTS = (
     "report",
     "picture",

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from vfnode.dicom.results.output_files import holds_fracture
 from vfnode.errors import (
     ComputeError,
     NotEvaluableError,
@@ -21,7 +22,6 @@ from vfnode.node.analysis_store import save_analysis
 from vfnode.node.earlier_results import earlier_report, set_aside
 from vfnode.node.job import Job, JobState
 from vfnode.node.parts import Parts
-from vfnode.node.result_object import holds_fracture
 from vfnode.node.series_reader import refusal
 from vfnode.node.spool import job_folder, read_instances
 from vfnode.spine.reason import Reason

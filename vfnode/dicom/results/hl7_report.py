@@ -7,9 +7,9 @@ from typing import Any
 
 from pydicom.sr.coding import Code
 
-from vfnode.dicom.building import Building
-from vfnode.dicom.result_settings import PRODUCT, ResultContext
-from vfnode.dicom.summary_text import paragraph
+from vfnode.dicom.results.result_context import Building, ResultContext
+from vfnode.dicom.results.settings import PRODUCT
+from vfnode.dicom.results.summary_text import paragraph
 from vfnode.dicom.vocabulary import concept, reason_concept
 from vfnode.dicom.wording import level_certainty, presence_name, tracking_name
 from vfnode.spine.reason import Reason

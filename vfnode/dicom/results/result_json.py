@@ -8,7 +8,7 @@ import numpy as np
 
 from vfnode.dicom.picture.layout import Geometry
 from vfnode.dicom.reading.ct_series import CTSeries, SeriesSource
-from vfnode.dicom.result_settings import PRODUCT
+from vfnode.dicom.results.settings import PRODUCT
 from vfnode.spine.report import FractureReport
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydicom.dataset import Dataset
 
 from vfnode.dicom.reading.ct_series import SeriesSource
-from vfnode.dicom.result_settings import ResultContext
+from vfnode.dicom.results.result_context import ResultContext
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
 
 if TYPE_CHECKING:

@@ -16,33 +16,32 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.building import Building
 from vfnode.dicom.checks.result_set import CheckedObject, CTFacts, ResultSet
 from vfnode.dicom.checks.rules import require_sound
-from vfnode.dicom.fhir_report import build_fhir
-from vfnode.dicom.hl7_report import build_hl7
-from vfnode.dicom.key_objects import build_key_objects
-from vfnode.dicom.liaison_line import build_liaison_line
 from vfnode.dicom.picture.drawing import Picture
 from vfnode.dicom.picture.layout import PictureFacts
 from vfnode.dicom.picture.pictures import Pictures
-from vfnode.dicom.picture_sc import (
+from vfnode.dicom.reading.ct_series import CTSeries, SeriesSource
+from vfnode.dicom.results.fhir_report import build_fhir
+from vfnode.dicom.results.hl7_report import build_hl7
+from vfnode.dicom.results.key_objects import build_key_objects
+from vfnode.dicom.results.liaison_line import build_liaison_line
+from vfnode.dicom.results.output_files import RESULT_JSON
+from vfnode.dicom.results.picture_sc import (
     build_annotated_sc,
     build_plain_sc,
     build_projection_sc,
     source_items,
 )
-from vfnode.dicom.predecessor import PreviousReport
-from vfnode.dicom.reading.ct_series import CTSeries, SeriesSource
-from vfnode.dicom.result_json import build_result
-from vfnode.dicom.result_settings import PRODUCT, ResultContext, ResultSettings, When
-from vfnode.dicom.summary_text import slice_texts
+from vfnode.dicom.results.previous_report import PreviousReport
+from vfnode.dicom.results.result_context import Building, ResultContext
+from vfnode.dicom.results.result_json import build_result
+from vfnode.dicom.results.settings import PRODUCT, ResultSettings, When
+from vfnode.dicom.results.summary_text import slice_texts
 from vfnode.dicom.wording import notes_of
 from vfnode.durable_files import write_together
 from vfnode.errors import ResultError
 from vfnode.spine.report import Analysis
-
-RESULT_JSON = "result.json"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class WrittenOutput:
 
 def _fracture_sr(building: Building) -> Dataset:
     # Imported here: highdicom takes 0.7 s, and NIfTI input never needs it.
-    from vfnode.dicom.fracture_sr import build_fracture_sr  # noqa: PLC0415
+    from vfnode.dicom.results.fracture_sr import build_fracture_sr  # noqa: PLC0415
 
     return build_fracture_sr(building)
 

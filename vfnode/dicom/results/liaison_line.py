@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from vfnode.dicom.building import Building
-from vfnode.dicom.result_settings import ResultContext
+from vfnode.dicom.results.result_context import Building, ResultContext
 from vfnode.dicom.wording import level_label, presence_name
 
 #: Columns of the line, which has no heading so that lines can be put together.

@@ -7,9 +7,8 @@ from typing import Any
 
 from pydicom.sr.coding import Code
 
-from vfnode.dicom.building import Building
-from vfnode.dicom.result_settings import ResultContext
-from vfnode.dicom.summary_text import headline, paragraph
+from vfnode.dicom.results.result_context import Building, ResultContext
+from vfnode.dicom.results.summary_text import headline, paragraph
 from vfnode.dicom.uids import derive_uid
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, level_concept, reason_concept
 from vfnode.dicom.wording import level_certainty, level_label, presence_name, tracking_name

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DS
 
-from vfnode.dicom.building import Building
-from vfnode.dicom.evidence import stamp
 from vfnode.dicom.picture.drawing import Picture
 from vfnode.dicom.reading.ct_series import SeriesSource
-from vfnode.dicom.result_settings import PRODUCT, ResultContext
+from vfnode.dicom.results.common_attributes import stamp
+from vfnode.dicom.results.result_context import Building, ResultContext
+from vfnode.dicom.results.settings import PRODUCT
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import code_item, concept
 

@@ -25,11 +25,11 @@ from highdicom.sr import (
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from vfnode.dicom.building import Building
-from vfnode.dicom.evidence import evidence, first_instance, stamp
-from vfnode.dicom.result_settings import PRODUCT, ResultContext
-from vfnode.dicom.sr_vertebra import concepts_of, presence, vertebra_group
-from vfnode.dicom.summary_text import paragraph
+from vfnode.dicom.results.common_attributes import evidence, first_instance, stamp
+from vfnode.dicom.results.fracture_sr_vertebra import concepts_of, presence, vertebra_group
+from vfnode.dicom.results.result_context import Building, ResultContext
+from vfnode.dicom.results.settings import PRODUCT
+from vfnode.dicom.results.summary_text import paragraph
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, reason_concept
 from vfnode.spine.reason import Reason

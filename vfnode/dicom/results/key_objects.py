@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
-from vfnode.dicom.building import Building
-from vfnode.dicom.evidence import stamp
-from vfnode.dicom.result_settings import PRODUCT
-from vfnode.dicom.summary_text import headline
+from vfnode.dicom.results.common_attributes import stamp
+from vfnode.dicom.results.result_context import Building
+from vfnode.dicom.results.settings import PRODUCT
+from vfnode.dicom.results.summary_text import headline
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import concept
 

@@ -17,7 +17,8 @@ from highdicom.sr import (
 from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage
 
-from vfnode.dicom.result_settings import PRODUCT, ResultContext
+from vfnode.dicom.results.result_context import ResultContext
+from vfnode.dicom.results.settings import PRODUCT
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import concept, level_concept, reason_concept
 from vfnode.dicom.wording import UNKNOWN, level_certainty, presence_name, tracking_name

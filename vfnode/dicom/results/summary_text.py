@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vfnode.dicom.reading.ct_series import CTSeries, SlicePlace
-from vfnode.dicom.result_settings import ResultContext
+from vfnode.dicom.results.result_context import ResultContext
 from vfnode.dicom.templates import texts
 from vfnode.dicom.wording import (
     level_certainty,

@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 
-from vfnode import __version__
-from vfnode.dicom.predecessor import PreviousReport
+from pydicom.dataset import Dataset
+
+from vfnode.dicom.picture.pictures import Pictures
 from vfnode.dicom.reading.ct_series import CTSeries, SeriesSource, SlicePlace
+from vfnode.dicom.results.previous_report import PreviousReport
+from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.uids import content_key, derive_uid
 from vfnode.dicom.wording import presence_name
 from vfnode.errors import ResultError
 from vfnode.spine.report import Analysis, VertebraFinding
-
-PRODUCT = "vfnode"
-
-
-class When(Enum):
-    """For which results a site wants an object."""
-
-    ALWAYS = "always"
-    POSITIVES = "positives"  #: only where a graded body reaches the moderate limit
-    NEVER = "never"
-
-
-@dataclass(frozen=True)
-class ResultSettings:
-    """Settings of the result objects."""
-
-    version: str = __version__
-    language: str = "en"  #: of texts in the report and in the pictures
-    sr_series_number: int = 9901
-    sc_series_number: int = 9902
-    ko_series_number: int = 9903
-    device_name: str = PRODUCT  #: Device Observer Name, e.g. the AE title of the node
-    device_uid: str = field(default_factory=lambda: derive_uid("device", PRODUCT))
-    institution_name: str | None = None
-    #: name of an output -> value of When; what is not named keeps the table's default
-    objects: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,3 +63,13 @@ class ResultContext:
         if not isinstance(self.series, CTSeries):
             raise ResultError("a report with vertebrae needs the volume that they lie in")
         return self.series.place_of(finding.centre_patient_mm)
+
+
+@dataclass(frozen=True)
+class Building:
+    """One result on its way to become objects."""
+
+    context: ResultContext
+    pictures: Pictures
+    sources: list[Dataset]  #: items of Source Image Sequence, which the pictures share
+    made: dict[str, Dataset] = field(default_factory=dict)  #: DICOM objects by output name

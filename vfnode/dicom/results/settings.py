@@ -1,0 +1,36 @@
+"""DOCSTRING"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from vfnode import __version__
+from vfnode.dicom.uids import derive_uid
+
+PRODUCT = "vfnode"
+
+
+class When(Enum):
+    """For which results a site wants an object."""
+
+    ALWAYS = "always"
+    POSITIVES = "positives"  #: only where a graded body reaches the moderate limit
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class ResultSettings:
+    """Settings of the result objects."""
+
+    version: str = __version__
+    language: str = "en"  #: of texts in the report and in the pictures
+    sr_series_number: int = 9901
+    sc_series_number: int = 9902
+    ko_series_number: int = 9903
+    device_name: str = PRODUCT  #: Device Observer Name, e.g. the AE title of the node
+    device_uid: str = field(default_factory=lambda: derive_uid("device", PRODUCT))
+    institution_name: str | None = None
+    #: name of an output -> value of When; what is not named keeps the table's default
+    objects: Mapping[str, str] = field(default_factory=dict)
