@@ -8,9 +8,9 @@ from vfnode.cli import app
 from vfnode.errors import VfnodeError
 from vfnode.node.catalogue import conflicts, list_jobs, retry, wait_for
 from vfnode.node.inbox import Inbox
-from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import JobState
 from vfnode.node.ledger import Ledger
+from vfnode.node.series_key import SeriesKey
 from vfnode.node.spool import inbox_folder
 
 KEY = SeriesKey("1.2", "1.2.3")

@@ -7,7 +7,8 @@ import pytest
 from tests.node.factories import data_set, received
 from vfnode.errors import InboxFullError
 from vfnode.node.inbox import Inbox
-from vfnode.node.instance_header import ReceivedInstance, SeriesKey
+from vfnode.node.instance_header import ReceivedInstance
+from vfnode.node.series_key import SeriesKey
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from vfnode.errors import SettingsError
-from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import JobState
 from vfnode.node.ledger import Ledger
+from vfnode.node.series_key import SeriesKey
 
 W, D, F = JobState.WAITING, JobState.DELIVERED, JobState.FAILED
 

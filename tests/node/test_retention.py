@@ -14,11 +14,11 @@ from vfnode.node.completeness import Completeness
 from vfnode.node.compute_client import ComputeClient
 from vfnode.node.database import jobs
 from vfnode.node.inbox import Inbox
-from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import JobState
 from vfnode.node.ledger import Ledger
 from vfnode.node.parts import Parts
 from vfnode.node.retention import make_room, purge
+from vfnode.node.series_key import SeriesKey
 from vfnode.node.spool import job_folder
 
 KEY = SeriesKey("1.2.3", "1.2.3.9")

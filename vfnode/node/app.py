@@ -23,11 +23,11 @@ from vfnode.node.completeness import Completeness
 from vfnode.node.compute_client import ChildProgram, ComputeClient, compute_program
 from vfnode.node.destinations import make_destinations
 from vfnode.node.inbox import Inbox
-from vfnode.node.instance_header import SeriesKey
 from vfnode.node.ledger import Ledger
 from vfnode.node.logs import configure_logs
 from vfnode.node.parts import Parts
 from vfnode.node.retention import make_room, purge
+from vfnode.node.series_key import SeriesKey
 from vfnode.node.settings import Settings
 from vfnode.node.spool import inbox_folder
 from vfnode.node.storage_scp import StorageSCP

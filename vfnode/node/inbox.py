@@ -16,7 +16,8 @@ from pathlib import Path
 
 from vfnode.durable_files import _write_synced, sync_folder
 from vfnode.errors import InboxFullError
-from vfnode.node.instance_header import ReceivedInstance, SeriesKey, series_of
+from vfnode.node.instance_header import ReceivedInstance, series_of
+from vfnode.node.series_key import SeriesKey
 
 SUFFIX = ".dcm"
 CONFLICT = ".conflict"  #: of the mark beside an instance that came again with other bytes

@@ -19,6 +19,7 @@ from pydicom.tag import Tag
 from vfnode.dicom.reading.image_faults import UNREADABLE
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from vfnode.errors import InvalidInstanceError
+from vfnode.node.series_key import SeriesKey
 
 PREAMBLE = b"\x00" * 128 + b"DICM"
 HEADER_BYTES = 65536  #: of a deflated data set that are inflated to find the UIDs
@@ -28,14 +29,6 @@ HEADER_BYTES = 65536  #: of a deflated data set that are inflated to find the UI
 _UID = re.compile(r"[0-9][0-9.]{0,63}")
 _SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID = Tag(0x00080018), Tag(0x0020000D), Tag(0x0020000E)
 _WANTED = [_SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID]
-
-
-@dataclass(frozen=True, order=True)
-class SeriesKey:
-    """One series of one study; a series UID alone is not unique in the field."""
-
-    study_instance_uid: str
-    series_instance_uid: str
 
 
 @dataclass(frozen=True)

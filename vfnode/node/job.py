@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from vfnode.node.instance_header import SeriesKey
+from vfnode.node.series_key import SeriesKey
 
 
 class JobState(Enum):

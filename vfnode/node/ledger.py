@@ -22,8 +22,8 @@ from vfnode.node.database import (
     patient,
     receipts,
 )
-from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import Delivery, Job, JobState, Receipt
+from vfnode.node.series_key import SeriesKey
 from vfnode.spine.reason import Reason
 
 

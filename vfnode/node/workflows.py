@@ -21,9 +21,9 @@ from vfnode.dicom.reading.series_facts import SeriesFacts, read_facts
 from vfnode.durable_files import write_json
 from vfnode.node.choice import Verdict, is_urgent, judge
 from vfnode.node.delivery import DeliverySteps
-from vfnode.node.instance_header import SeriesKey
 from vfnode.node.job import FINAL, JobState
 from vfnode.node.parts import Parts
+from vfnode.node.series_key import SeriesKey
 from vfnode.node.settings import Settings
 from vfnode.node.spool import job_folder
 from vfnode.node.steps import Steps
