@@ -20,7 +20,7 @@ ALLOWED = {
 }
 #: library -> where it may be imported
 HOMES = {
-    "torch": {"networks", "inference", "training", "node/compute.py"},
+    "torch": {"networks", "inference", "training", "node/compute/child.py"},
     "pydicom": {"dicom", "node"},
     "highdicom": {"dicom"},
     "pynetdicom": {"node"},

@@ -12,7 +12,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
-from vfnode.node.compute_client import ChildProgram
+from vfnode.node.compute.client import ChildProgram
 from vfnode.node.instance_header import ReceivedInstance
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection

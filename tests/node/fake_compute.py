@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from vfnode.dicom.uids import derive_uid
-from vfnode.node.child_process import lines_of_parent, take_standard_output
+from vfnode.node.compute.child import lines_of_parent, take_standard_output
 
 OBJECTS = {
     "report.sr.dcm": Comprehensive3DSRStorage,

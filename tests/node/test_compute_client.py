@@ -9,7 +9,7 @@ import pytest
 
 from tests.node.factories import fake_child
 from vfnode.errors import ComputeError, NotEvaluableError
-from vfnode.node.compute_client import ChildProgram, ComputeClient, NodeStoppingError
+from vfnode.node.compute.client import ChildProgram, ComputeClient, NodeStoppingError
 
 COMPUTE = {"command": "compute", "instances": []}
 

@@ -11,7 +11,7 @@ from vfnode.durable_files import write_json
 from vfnode.node.commitment import Commitments
 from vfnode.node.commitment_book import CommitmentBook
 from vfnode.node.completeness import Completeness
-from vfnode.node.compute_client import ComputeClient
+from vfnode.node.compute.client import ComputeClient
 from vfnode.node.database import jobs
 from vfnode.node.inbox import Inbox
 from vfnode.node.job import JobState

@@ -21,7 +21,7 @@ from tests.node.factories import FACTS, fake_child, node_settings, series_uid, w
 from vfnode.errors import SettingsError, VfnodeError
 from vfnode.node.app import running
 from vfnode.node.catalogue import list_jobs, retry, wait_for
-from vfnode.node.compute_client import compute_program
+from vfnode.node.compute.client import compute_program
 from vfnode.node.job import JobState
 from vfnode.node.orthanc import free_port
 from vfnode.node.settings_destination import DestinationSection

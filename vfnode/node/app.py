@@ -20,7 +20,7 @@ from vfnode.node.clock import Duties, start_clock
 from vfnode.node.commitment import Commitments
 from vfnode.node.commitment_book import CommitmentBook
 from vfnode.node.completeness import Completeness
-from vfnode.node.compute_client import ChildProgram, ComputeClient, compute_program
+from vfnode.node.compute.client import ChildProgram, ComputeClient, compute_program
 from vfnode.node.destinations import make_destinations
 from vfnode.node.inbox import Inbox
 from vfnode.node.ledger import Ledger

@@ -17,7 +17,7 @@ class ComputeService(Protocol):
     """What computes and builds: the child process, or a fake."""
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """As :meth:`vfnode.node.compute_client.ComputeClient.ask`."""
+        """As :meth:`vfnode.node.compute.client.ComputeClient.ask`."""
 
     def stop(self) -> None:
         """Compute nothing more; what waits for an answer is let go of."""

@@ -18,11 +18,11 @@ from vfnode.errors import (
     NotEvaluableError,
     VfnodeError,
 )
-from vfnode.node.analysis_store import save_analysis
+from vfnode.node.compute.analysis_store import save_analysis
+from vfnode.node.compute.series_reader import refusal
 from vfnode.node.earlier_results import earlier_report, set_aside
 from vfnode.node.job import Job, JobState
 from vfnode.node.parts import Parts
-from vfnode.node.series_reader import refusal
 from vfnode.node.spool import job_folder, read_instances
 from vfnode.spine.reason import Reason
 

@@ -80,7 +80,7 @@ def compute_program(settings: Settings) -> ChildProgram:
     }
     threads = settings.compute.threads or os.cpu_count() or 1
     return ChildProgram(
-        command=[sys.executable, "-m", "vfnode.node.compute", json.dumps(config)],
+        command=[sys.executable, "-m", "vfnode.node.compute.child", json.dumps(config)],
         environment={"OMP_NUM_THREADS": str(threads)},
         time_limit_s=settings.compute.time_limit_s,
         memory_limit_bytes=settings.compute.memory_limit_mb * MEGABYTE,
