@@ -21,10 +21,10 @@ from vfnode.dicom.results.outputs import OUTPUTS, build_and_write
 from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
 from vfnode.node.completeness import Completeness
+from vfnode.node.delivery.object_forms import forms_of
+from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.inbox import Inbox
-from vfnode.node.object_forms import forms_of
 from vfnode.node.orthanc import free_port
-from vfnode.node.result_object import result_objects
 from vfnode.node.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES, StorageSCP
 
 CONFORMANCE = STATEMENTS[0].read_text("utf-8")

@@ -17,7 +17,7 @@ from tests.end_to_end.holding_proxy import HoldingProxy
 from tests.end_to_end.peers import children_of, send, wait_until
 from tests.node.factories import FACTS, write_ct
 from vfnode.errors import DeliveryDeferredError
-from vfnode.node.storage_scu import send_files
+from vfnode.node.delivery.storage_scu import send_files
 
 
 def study(folder, name):

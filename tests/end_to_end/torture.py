@@ -30,9 +30,9 @@ from tests.end_to_end.peers import Node, Orthanc, wait_until, write_settings
 from tests.node.factories import FACTS, write_ct
 from vfnode.errors import DeliveryError
 from vfnode.node.catalogue import list_jobs
+from vfnode.node.delivery.storage_scu import ALREADY_STORED, send_files
 from vfnode.node.job import FINAL, JobState
 from vfnode.node.orthanc import free_port
-from vfnode.node.storage_scu import ALREADY_STORED, send_files
 
 SLICES = 6
 STAGES = ("receive", "queued", "compute", "build", "deliver")

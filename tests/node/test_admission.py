@@ -15,12 +15,12 @@ from tests.node.factories import node_settings, write_ct
 from vfnode.errors import DeliveryDeferredError
 from vfnode.node.admission import Admission, Refusal
 from vfnode.node.completeness import Completeness
+from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.inbox import Inbox
 from vfnode.node.orthanc import free_port
 from vfnode.node.settings import Settings
 from vfnode.node.settings_network import ReceivingSection
 from vfnode.node.storage_scp import StorageSCP
-from vfnode.node.storage_scu import send_files
 
 SITE = ("CT1@192.0.2.7", "*@10.1.0.0/16", "*@::1")
 

@@ -12,12 +12,12 @@ from vfnode.dicom.reading.series_facts import read_facts
 from vfnode.node.app import running
 from vfnode.node.catalogue import list_jobs
 from vfnode.node.choice import judge
+from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.job import JobState
 from vfnode.node.orthanc import free_port
 from vfnode.node.series_key import SeriesKey
 from vfnode.node.settings_choice import ChoiceSection
 from vfnode.node.spool import job_folder
-from vfnode.node.storage_scu import send_files
 
 FIRST, SECOND = SeriesKey("1.2", "1.2.1"), SeriesKey("1.2", "1.2.2")
 

@@ -13,7 +13,7 @@ from vfnode.dicom.results.settings import ResultSettings
 from vfnode.node.compute.analysis_store import load_analysis, save_analysis
 from vfnode.node.compute.child import Computer
 from vfnode.node.compute.series_reader import refusal
-from vfnode.node.result_object import result_objects
+from vfnode.node.delivery.result_object import result_objects
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.reason import Reason
 from vfnode.spine.report import Analysis, FractureReport

@@ -17,12 +17,12 @@ from tests.end_to_end.peers import Orthanc
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError, SettingsError
-from vfnode.node.destinations import DESTINATION_KINDS, make_destinations
+from vfnode.node.delivery.destinations import DESTINATION_KINDS, make_destinations
+from vfnode.node.delivery.result_object import result_objects
+from vfnode.node.delivery.storage_scu import STORED
 from vfnode.node.orthanc import PROGRAM
-from vfnode.node.result_object import result_objects
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
-from vfnode.node.storage_scu import STORED
 from vfnode.node.testing import StoragePeer
 
 DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")

@@ -10,8 +10,8 @@ from pynetdicom import AE, AllStoragePresentationContexts, evt
 from tests.node.factories import write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError
-from vfnode.node.destination_cstore import CStoreDestination
-from vfnode.node.result_object import result_objects
+from vfnode.node.delivery.cstore import CStoreDestination
+from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
 

@@ -8,11 +8,11 @@ from sqlalchemy import update
 
 from tests.node.factories import data_set, fake_child, node_settings, received
 from vfnode.durable_files import write_json
-from vfnode.node.commitment import Commitments
-from vfnode.node.commitment_book import CommitmentBook
 from vfnode.node.completeness import Completeness
 from vfnode.node.compute.client import ComputeClient
 from vfnode.node.database import jobs
+from vfnode.node.delivery.commitment import Commitments
+from vfnode.node.delivery.commitment_book import CommitmentBook
 from vfnode.node.inbox import Inbox
 from vfnode.node.job import JobState
 from vfnode.node.ledger import Ledger

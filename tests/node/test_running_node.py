@@ -22,11 +22,11 @@ from vfnode.errors import SettingsError, VfnodeError
 from vfnode.node.app import running
 from vfnode.node.catalogue import list_jobs, retry, wait_for
 from vfnode.node.compute.client import compute_program
+from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.job import JobState
 from vfnode.node.orthanc import free_port
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.spool import inbox_folder, job_folder
-from vfnode.node.storage_scu import send_files
 from vfnode.node.testing import StoragePeer
 
 WAIT_S = 120.0

@@ -19,6 +19,7 @@ from pynetdicom.sop_class import (
 from tests.node.factories import data_set, node_settings, received, write_ct
 from vfnode.errors import DeliveryDeferredError, SettingsError
 from vfnode.node.completeness import Completeness
+from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.inbox import Inbox
 from vfnode.node.orthanc import free_port
 from vfnode.node.storage_scp import (
@@ -30,7 +31,6 @@ from vfnode.node.storage_scp import (
     StorageSCP,
     handle_store,
 )
-from vfnode.node.storage_scu import send_files
 
 
 @pytest.fixture

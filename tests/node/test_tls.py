@@ -15,10 +15,10 @@ from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, SettingsError
 from vfnode.node.completeness import Completeness
-from vfnode.node.destinations import make_destinations
+from vfnode.node.delivery.destinations import make_destinations
+from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.inbox import Inbox
 from vfnode.node.orthanc import answers, free_port
-from vfnode.node.result_object import result_objects
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.settings_network import TLSSection
 from vfnode.node.storage_scp import StorageSCP

@@ -50,7 +50,7 @@ def demo(
     The CT has known fractures; what is found is shown beside the truth. The PACS is
     an Orthanc of its own, or a storage SCP where none is installed.
     """
-    from vfnode.node.storage_scu import send_files  # noqa: PLC0415
+    from vfnode.node.delivery.storage_scu import send_files  # noqa: PLC0415
 
     console = Console()
     out = _fresh(out.absolute())

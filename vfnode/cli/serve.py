@@ -43,7 +43,7 @@ def send(
     calling: Annotated[str, typer.Option(help="AE title that calls.")] = "VFNODE_SEND",
 ) -> None:
     """Send files by C-STORE, as a modality would."""
-    from vfnode.node.storage_scu import send_files  # noqa: PLC0415
+    from vfnode.node.delivery.storage_scu import send_files  # noqa: PLC0415
 
     files = _files(paths)
     with Progress(console=Console(), transient=True) as progress:

@@ -17,11 +17,11 @@ import structlog
 from vfnode.dicom.reading.series_facts import read_facts
 from vfnode.errors import SettingsError
 from vfnode.node.clock import Duties, start_clock
-from vfnode.node.commitment import Commitments
-from vfnode.node.commitment_book import CommitmentBook
 from vfnode.node.completeness import Completeness
 from vfnode.node.compute.client import ChildProgram, ComputeClient, compute_program
-from vfnode.node.destinations import make_destinations
+from vfnode.node.delivery.commitment import Commitments
+from vfnode.node.delivery.commitment_book import CommitmentBook
+from vfnode.node.delivery.destinations import make_destinations
 from vfnode.node.inbox import Inbox
 from vfnode.node.ledger import Ledger
 from vfnode.node.logs import configure_logs

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vfnode.node.commitment import Commitments
-from vfnode.node.destinations import Destination
+from vfnode.node.delivery.commitment import Commitments
+from vfnode.node.delivery.destinations import Destination
 from vfnode.node.inbox import Inbox
 from vfnode.node.ledger import Ledger
 from vfnode.node.settings import Settings

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from vfnode.errors import SettingsError
-from vfnode.node.destination_cstore import CStoreDestination
-from vfnode.node.destination_folder import FolderDestination
-from vfnode.node.destination_stow import StowDestination
-from vfnode.node.result_object import OnStored, ResultObject
+from vfnode.node.delivery.cstore import CStoreDestination
+from vfnode.node.delivery.folder import FolderDestination
+from vfnode.node.delivery.result_object import OnStored, ResultObject
+from vfnode.node.delivery.stow import StowDestination
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
 

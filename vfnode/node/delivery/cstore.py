@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pydicom import dcmread
 
 from vfnode.errors import DeliveryRefusedError, ResultError
-from vfnode.node.archive_query import held_by_archive
-from vfnode.node.object_forms import form_for, forms_of
-from vfnode.node.result_object import OnStored, ResultObject
+from vfnode.node.delivery.archive_query import held_by_archive
+from vfnode.node.delivery.object_forms import form_for, forms_of
+from vfnode.node.delivery.result_object import OnStored, ResultObject
+from vfnode.node.delivery.storage_scu import Peer, association, store
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
-from vfnode.node.storage_scu import Peer, association, store
 from vfnode.node.tls import client_context
 
 

@@ -17,12 +17,12 @@ from vfnode.errors import (
     ResultError,
     SettingsError,
 )
-from vfnode.node.archive_query import identifier
-from vfnode.node.object_forms import forms_of, written_form
-from vfnode.node.result_object import OnStored, ResultObject
+from vfnode.node.delivery.archive_query import identifier
+from vfnode.node.delivery.object_forms import forms_of, written_form
+from vfnode.node.delivery.result_object import OnStored, ResultObject
+from vfnode.node.delivery.storage_scu import OUT_OF_RESOURCES, PROCESSING_FAILURE
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
-from vfnode.node.storage_scu import OUT_OF_RESOURCES, PROCESSING_FAILURE
 
 STORED = 0x0000
 NOT_NOW = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
