@@ -13,6 +13,8 @@ from pydicom.uid import (
     MRImageStorage,
 )
 from pynetdicom import AE
+from vfnode.node.jobs.delivery_steps.object_forms import forms_of
+from vfnode.node.jobs.delivery_steps.result_object import result_objects
 
 from tests.docs.tables import STATEMENTS, TABLES, sent_classes, with_tables
 from tests.factories import CREATED, make_analysis, make_series
@@ -21,8 +23,6 @@ from vfnode.dicom.results.outputs import OUTPUTS, build_and_write
 from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
 from vfnode.node.completeness import Completeness
-from vfnode.node.delivery.object_forms import forms_of
-from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.inbox import Inbox
 from vfnode.node.orthanc import free_port
 from vfnode.node.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES, StorageSCP

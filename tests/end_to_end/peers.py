@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vfnode.node import orthanc
-from vfnode.node.catalogue import list_jobs
-from vfnode.node.job import Job
+from vfnode.node.jobs.admin import list_jobs
+from vfnode.node.jobs.job import Job
 from vfnode.node.orthanc import answers
 from vfnode.node.settings import Settings, load_settings
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.end_to_end.peers import send
 from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
-from vfnode.node.spool import job_folder
+from vfnode.node.jobs.job_folder import job_folder
 from vfnode.training.synthetic.chest_ct import synthesize_chest_ct
 
 MODELS = Path(__file__).parents[2] / "models"

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification
+from vfnode.node.jobs.delivery_steps.storage_scu import send_files
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import node_settings, write_ct
 from vfnode.errors import DeliveryDeferredError
 from vfnode.node.admission import Admission, Refusal
 from vfnode.node.completeness import Completeness
-from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.inbox import Inbox
 from vfnode.node.orthanc import free_port
 from vfnode.node.settings import Settings

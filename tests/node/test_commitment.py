@@ -8,18 +8,18 @@ import pytest
 from pydicom import Dataset
 from pynetdicom import AE, build_role, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+from vfnode.node.jobs.delivery_steps.commitment import Commitments
+from vfnode.node.jobs.delivery_steps.commitment_book import CommitmentBook
+from vfnode.node.jobs.delivery_steps.cstore import CStoreDestination, peer_of
+from vfnode.node.jobs.delivery_steps.result_object import result_objects
 
 from tests.end_to_end.peers import Orthanc, wait_until
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError
 from vfnode.node.completeness import Completeness
-from vfnode.node.delivery.commitment import Commitments
-from vfnode.node.delivery.commitment_book import CommitmentBook
-from vfnode.node.delivery.cstore import CStoreDestination, peer_of
-from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.inbox import Inbox
-from vfnode.node.ledger import Ledger
+from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.orthanc import PROGRAM, free_port
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.storage_scp import StorageSCP

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from vfnode.errors import SettingsError
-from vfnode.node.job import JobState
-from vfnode.node.ledger import Ledger
+from vfnode.node.jobs.job import JobState
+from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.series_key import SeriesKey
 
 W, D, F = JobState.WAITING, JobState.DELIVERED, JobState.FAILED

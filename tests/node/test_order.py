@@ -5,16 +5,16 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from vfnode.node.jobs.delivery_steps.storage_scu import send_files
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import FACTS, fake_child, node_settings, series_uid, write_ct
 from vfnode.node.app import running
-from vfnode.node.catalogue import list_jobs
-from vfnode.node.delivery.storage_scu import send_files
-from vfnode.node.job import FINAL, JobState
+from vfnode.node.jobs.admin import list_jobs
+from vfnode.node.jobs.job import FINAL, JobState
+from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.orthanc import free_port
 from vfnode.node.settings_choice import ChoiceSection
-from vfnode.node.spool import job_folder
 
 
 @pytest.fixture

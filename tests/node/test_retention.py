@@ -5,21 +5,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
+from vfnode.node.jobs.delivery_steps.commitment import Commitments
+from vfnode.node.jobs.delivery_steps.commitment_book import CommitmentBook
 
 from tests.node.factories import data_set, fake_child, node_settings, received
 from vfnode.durable_files import write_json
 from vfnode.node.completeness import Completeness
 from vfnode.node.compute.client import ComputeClient
 from vfnode.node.database import jobs
-from vfnode.node.delivery.commitment import Commitments
-from vfnode.node.delivery.commitment_book import CommitmentBook
 from vfnode.node.inbox import Inbox
-from vfnode.node.job import JobState
-from vfnode.node.ledger import Ledger
-from vfnode.node.parts import Parts
-from vfnode.node.retention import make_room, purge
+from vfnode.node.jobs.job import JobState
+from vfnode.node.jobs.job_folder import job_folder
+from vfnode.node.jobs.ledger import Ledger
+from vfnode.node.jobs.parts import Parts
+from vfnode.node.jobs.retention import make_room, purge
 from vfnode.node.series_key import SeriesKey
-from vfnode.node.spool import job_folder
 
 KEY = SeriesKey("1.2.3", "1.2.3.9")
 
@@ -104,7 +104,7 @@ def test_room_is_made_of_what_has_been_delivered_alone(parts, state, free_mb, st
     """Before its days are over where the disk runs full; never of what a PACS has not got."""
     age(parts, state, 1)
     usage = type("Usage", (), {"free": free_mb * 1_000_000})
-    monkeypatch.setattr("vfnode.node.retention.shutil.disk_usage", lambda _path: usage)
+    monkeypatch.setattr("vfnode.node.jobs.retention.shutil.disk_usage", lambda _path: usage)
 
     make_room(parts, Completeness(1.0, time.monotonic))
 

@@ -15,11 +15,11 @@ from pynetdicom.sop_class import (
     SecondaryCaptureImageStorage,
     Verification,
 )
+from vfnode.node.jobs.delivery_steps.storage_scu import send_files
 
 from tests.node.factories import data_set, node_settings, received, write_ct
 from vfnode.errors import DeliveryDeferredError, SettingsError
 from vfnode.node.completeness import Completeness
-from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.inbox import Inbox
 from vfnode.node.orthanc import free_port
 from vfnode.node.storage_scp import (

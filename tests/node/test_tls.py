@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+from vfnode.node.jobs.delivery_steps.destinations import make_destinations
+from vfnode.node.jobs.delivery_steps.result_object import result_objects
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, SettingsError
 from vfnode.node.completeness import Completeness
-from vfnode.node.delivery.destinations import make_destinations
-from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.inbox import Inbox
 from vfnode.node.orthanc import answers, free_port
 from vfnode.node.settings_destination import DestinationSection

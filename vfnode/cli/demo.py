@@ -27,7 +27,7 @@ from vfnode.spine.genant import GenantGrade, height_ratio
 from vfnode.spine.vertebra import COLUMNS, ENDS, heights_mm
 
 if TYPE_CHECKING:
-    from vfnode.node.job import Job
+    from vfnode.node.jobs.job import Job
     from vfnode.node.settings import Settings
     from vfnode.training.synthetic.chest_ct import SyntheticCT
     from vfnode.training.synthetic.column3d import TrueVertebra
@@ -50,7 +50,7 @@ def demo(
     The CT has known fractures; what is found is shown beside the truth. The PACS is
     an Orthanc of its own, or a storage SCP where none is installed.
     """
-    from vfnode.node.delivery.storage_scu import send_files  # noqa: PLC0415
+    from vfnode.node.jobs.delivery_steps.storage_scu import send_files  # noqa: PLC0415
 
     console = Console()
     out = _fresh(out.absolute())
@@ -109,8 +109,8 @@ def _wait(settings: Settings, series_uid: str, say: Callable[[str], None]) -> Jo
     Raises:
         VfnodeError: it did not end with a delivery.
     """
-    from vfnode.node.catalogue import wait_for  # noqa: PLC0415
-    from vfnode.node.job import JobState  # noqa: PLC0415
+    from vfnode.node.jobs.admin import wait_for  # noqa: PLC0415
+    from vfnode.node.jobs.job import JobState  # noqa: PLC0415
 
     job = wait_for(
         settings, series_uid, ANALYSIS_LIMIT_S, lambda now: say(f"the node works: {now.stage}")
@@ -121,7 +121,7 @@ def _wait(settings: Settings, series_uid: str, say: Callable[[str], None]) -> Jo
 
 
 def _keep_results(job: Job, settings: Settings, folder: Path) -> Path:
-    from vfnode.node.spool import job_folder  # noqa: PLC0415
+    from vfnode.node.jobs.job_folder import job_folder  # noqa: PLC0415
 
     shutil.copytree(job_folder(settings, job.job_id).results, folder)
     return folder

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from vfnode.errors import UnreadableInputError
-from vfnode.node.job import Job
+from vfnode.node.jobs.job import Job
 from vfnode.node.settings import describe_settings, load_settings
 
 SettingsFile = Annotated[
@@ -43,7 +43,7 @@ def send(
     calling: Annotated[str, typer.Option(help="AE title that calls.")] = "VFNODE_SEND",
 ) -> None:
     """Send files by C-STORE, as a modality would."""
-    from vfnode.node.delivery.storage_scu import send_files  # noqa: PLC0415
+    from vfnode.node.jobs.delivery_steps.storage_scu import send_files  # noqa: PLC0415
 
     files = _files(paths)
     with Progress(console=Console(), transient=True) as progress:
@@ -61,7 +61,7 @@ def send(
 
 def jobs(settings: SettingsFile = None) -> None:
     """List what was received and what became of it."""
-    from vfnode.node.catalogue import conflicts, list_jobs  # noqa: PLC0415
+    from vfnode.node.jobs.admin import conflicts, list_jobs  # noqa: PLC0415
 
     loaded = load_settings(settings)
     found = list_jobs(loaded)

@@ -19,19 +19,19 @@ from vfnode.errors import SettingsError
 from vfnode.node.clock import Duties, start_clock
 from vfnode.node.completeness import Completeness
 from vfnode.node.compute.client import ChildProgram, ComputeClient, compute_program
-from vfnode.node.delivery.commitment import Commitments
-from vfnode.node.delivery.commitment_book import CommitmentBook
-from vfnode.node.delivery.destinations import make_destinations
 from vfnode.node.inbox import Inbox
-from vfnode.node.ledger import Ledger
+from vfnode.node.jobs.delivery_steps.commitment import Commitments
+from vfnode.node.jobs.delivery_steps.commitment_book import CommitmentBook
+from vfnode.node.jobs.delivery_steps.destinations import make_destinations
+from vfnode.node.jobs.job_folder import inbox_folder
+from vfnode.node.jobs.ledger import Ledger
+from vfnode.node.jobs.parts import Parts
+from vfnode.node.jobs.retention import make_room, purge
+from vfnode.node.jobs.workflows import Workflows
 from vfnode.node.logs import configure_logs
-from vfnode.node.parts import Parts
-from vfnode.node.retention import make_room, purge
 from vfnode.node.series_key import SeriesKey
 from vfnode.node.settings import Settings
-from vfnode.node.spool import inbox_folder
 from vfnode.node.storage_scp import StorageSCP
-from vfnode.node.workflows import Workflows
 
 MEGABYTE = 1_000_000
 RECEIVING_PATIENCE_S = 10.0  #: that a stopping node has for senders in mid-series

@@ -26,10 +26,10 @@ from vfnode.errors import InboxFullError, InvalidInstanceError, SettingsError
 from vfnode.node.admission import Admission, handle_requested
 from vfnode.node.association_server import LimitedServer, PortLimits
 from vfnode.node.completeness import Completeness
-from vfnode.node.delivery.commitment import Commitments
 from vfnode.node.dimse import keep_identifiers_out_of_logs, send_at_once
 from vfnode.node.inbox import Arrival, Inbox
 from vfnode.node.instance_header import ReceivedInstance
+from vfnode.node.jobs.delivery_steps.commitment import Commitments
 from vfnode.node.settings import Settings
 from vfnode.node.tls import server_context
 

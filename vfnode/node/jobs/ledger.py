@@ -22,7 +22,7 @@ from vfnode.node.database import (
     patient,
     receipts,
 )
-from vfnode.node.job import Delivery, Job, JobState, Receipt
+from vfnode.node.jobs.job import Delivery, Job, JobState, Receipt
 from vfnode.node.series_key import SeriesKey
 from vfnode.spine.reason import Reason
 

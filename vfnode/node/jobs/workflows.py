@@ -19,14 +19,14 @@ from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, error
 
 from vfnode.dicom.reading.series_facts import SeriesFacts, read_facts
 from vfnode.durable_files import write_json
-from vfnode.node.choice import Verdict, is_urgent, judge
-from vfnode.node.delivery import DeliverySteps
-from vfnode.node.job import FINAL, JobState
-from vfnode.node.parts import Parts
+from vfnode.node.jobs.analysis_steps import Steps
+from vfnode.node.jobs.delivery_steps import DeliverySteps
+from vfnode.node.jobs.job import FINAL, JobState
+from vfnode.node.jobs.job_folder import job_folder
+from vfnode.node.jobs.parts import Parts
+from vfnode.node.jobs.series_choice import Verdict, is_urgent, judge
 from vfnode.node.series_key import SeriesKey
 from vfnode.node.settings import Settings
-from vfnode.node.spool import job_folder
-from vfnode.node.steps import Steps
 
 ANALYSE, DELIVER = "analyse_series", "deliver_results"
 ANALYSIS_QUEUE, DELIVERY_QUEUE = "analysis", "delivery"

@@ -20,10 +20,9 @@ from vfnode.errors import (
 )
 from vfnode.node.compute.analysis_store import save_analysis
 from vfnode.node.compute.series_reader import refusal
-from vfnode.node.earlier_results import earlier_report, set_aside
-from vfnode.node.job import Job, JobState
-from vfnode.node.parts import Parts
-from vfnode.node.spool import job_folder, read_instances
+from vfnode.node.jobs.job import Job, JobState
+from vfnode.node.jobs.job_folder import earlier_report, job_folder, read_instances, set_aside
+from vfnode.node.jobs.parts import Parts
 from vfnode.spine.reason import Reason
 
 COMPUTE_ATTEMPTS = 2
