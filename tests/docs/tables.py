@@ -22,7 +22,7 @@ from vfnode.dicom.results.fracture_sr_2d import FALLBACKS
 from vfnode.dicom.results.outputs import OUTPUTS
 from vfnode.dicom.templates import load_template
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, unit_of
-from vfnode.node.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES
+from vfnode.node.receiving.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES
 
 DOCS = Path(__file__).parents[2] / "docs"
 STATEMENTS = (DOCS / "conformance.md", DOCS / "air.md")

@@ -22,10 +22,10 @@ from tests.node.factories import node_settings
 from vfnode.dicom.results.outputs import OUTPUTS, build_and_write
 from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
-from vfnode.node.completeness import Completeness
-from vfnode.node.inbox import Inbox
 from vfnode.node.orthanc import free_port
-from vfnode.node.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES, StorageSCP
+from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.inbox import Inbox
+from vfnode.node.receiving.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES, StorageSCP
 
 CONFORMANCE = STATEMENTS[0].read_text("utf-8")
 

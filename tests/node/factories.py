@@ -13,7 +13,7 @@ from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
 from vfnode.node.compute.client import ChildProgram
-from vfnode.node.instance_header import ReceivedInstance
+from vfnode.node.receiving.received_instance import ReceivedInstance
 from vfnode.node.settings import Settings
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.settings_fields import ComputeSection, NodeSection

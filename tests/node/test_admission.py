@@ -14,13 +14,13 @@ from vfnode.node.jobs.delivery_steps.storage_scu import send_files
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import node_settings, write_ct
 from vfnode.errors import DeliveryDeferredError
-from vfnode.node.admission import Admission, Refusal
-from vfnode.node.completeness import Completeness
-from vfnode.node.inbox import Inbox
 from vfnode.node.orthanc import free_port
+from vfnode.node.receiving.admission import Admission, Refusal
+from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.inbox import Inbox
+from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings import Settings
 from vfnode.node.settings_network import ReceivingSection
-from vfnode.node.storage_scp import StorageSCP
 
 SITE = ("CT1@192.0.2.7", "*@10.1.0.0/16", "*@::1")
 
@@ -194,7 +194,7 @@ def test_below_the_reserve_senders_are_told_to_wait_and_then_served_again(
         def free(self):
             return free["bytes"]
 
-    monkeypatch.setattr("vfnode.node.inbox.shutil.disk_usage", lambda _path: Usage())
+    monkeypatch.setattr("vfnode.node.receiving.inbox.shutil.disk_usage", lambda _path: Usage())
     port = start(reserve_mb=2000)
 
     with pytest.raises(DeliveryDeferredError, match="0xA700"):

@@ -6,11 +6,11 @@ from typer.testing import CliRunner
 from tests.node.factories import data_set, node_settings, received
 from vfnode.cli import app
 from vfnode.errors import VfnodeError
-from vfnode.node.inbox import Inbox
 from vfnode.node.jobs.admin import conflicts, list_jobs, retry, wait_for
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import inbox_folder
 from vfnode.node.jobs.ledger import Ledger
+from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.series_key import SeriesKey
 
 KEY = SeriesKey("1.2", "1.2.3")

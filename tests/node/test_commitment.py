@@ -17,12 +17,12 @@ from tests.end_to_end.peers import Orthanc, wait_until
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError
-from vfnode.node.completeness import Completeness
-from vfnode.node.inbox import Inbox
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.orthanc import PROGRAM, free_port
+from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.inbox import Inbox
+from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings_destination import DestinationSection
-from vfnode.node.storage_scp import StorageSCP
 
 needs_orthanc = pytest.mark.skipif(
     PROGRAM is None, reason="Orthanc is not installed (apt-get install orthanc)"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from vfnode.node.completeness import Completeness
+from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.series_key import SeriesKey
 
 KEY = SeriesKey("1.2", "1.2.3")

@@ -6,8 +6,8 @@ import pytest
 
 from tests.node.factories import data_set, received
 from vfnode.errors import InboxFullError
-from vfnode.node.inbox import Inbox
-from vfnode.node.instance_header import ReceivedInstance
+from vfnode.node.receiving.inbox import Inbox
+from vfnode.node.receiving.received_instance import ReceivedInstance
 from vfnode.node.series_key import SeriesKey
 
 

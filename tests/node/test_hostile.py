@@ -32,11 +32,11 @@ from pynetdicom.sop_class import Verification
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import data_set, node_settings, received
 from vfnode.dicom.reading.series_facts import read_facts
-from vfnode.node.completeness import Completeness
-from vfnode.node.inbox import Inbox
-from vfnode.node.instance_header import ReceivedInstance
 from vfnode.node.orthanc import free_port
-from vfnode.node.storage_scp import CANNOT_UNDERSTAND, SUCCESS, StorageSCP, handle_store
+from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.inbox import Inbox
+from vfnode.node.receiving.received_instance import ReceivedInstance
+from vfnode.node.receiving.storage_scp import CANNOT_UNDERSTAND, SUCCESS, StorageSCP, handle_store
 
 TIMES = int(os.environ.get("VFNODE_HOSTILE", "1"))
 CASES, CONNECTIONS = 500 * TIMES, 250 * TIMES

@@ -15,8 +15,8 @@ from pydicom.uid import (
 
 from tests.node.factories import data_set, received
 from vfnode.errors import InboxFullError, InvalidInstanceError
-from vfnode.node.inbox import INCOMING, Arrival, Inbox
-from vfnode.node.instance_header import ReceivedInstance
+from vfnode.node.receiving.inbox import INCOMING, Arrival, Inbox
+from vfnode.node.receiving.received_instance import ReceivedInstance
 from vfnode.node.series_key import SeriesKey
 
 KEY = SeriesKey("1.2.3", "1.2.3.9")

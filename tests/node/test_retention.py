@@ -10,15 +10,15 @@ from vfnode.node.jobs.delivery_steps.commitment_book import CommitmentBook
 
 from tests.node.factories import data_set, fake_child, node_settings, received
 from vfnode.durable_files import write_json
-from vfnode.node.completeness import Completeness
 from vfnode.node.compute.client import ComputeClient
 from vfnode.node.database import jobs
-from vfnode.node.inbox import Inbox
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.retention import make_room, purge
+from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.series_key import SeriesKey
 
 KEY = SeriesKey("1.2.3", "1.2.3.9")

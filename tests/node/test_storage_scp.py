@@ -19,10 +19,10 @@ from vfnode.node.jobs.delivery_steps.storage_scu import send_files
 
 from tests.node.factories import data_set, node_settings, received, write_ct
 from vfnode.errors import DeliveryDeferredError, SettingsError
-from vfnode.node.completeness import Completeness
-from vfnode.node.inbox import Inbox
 from vfnode.node.orthanc import free_port
-from vfnode.node.storage_scp import (
+from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.inbox import Inbox
+from vfnode.node.receiving.storage_scp import (
     CANNOT_UNDERSTAND,
     OUT_OF_RESOURCES,
     SOP_CLASSES,

@@ -16,12 +16,12 @@ from tests.end_to_end.peers import wait_until
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, SettingsError
-from vfnode.node.completeness import Completeness
-from vfnode.node.inbox import Inbox
 from vfnode.node.orthanc import answers, free_port
+from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.inbox import Inbox
+from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings_destination import DestinationSection
 from vfnode.node.settings_network import TLSSection
-from vfnode.node.storage_scp import StorageSCP
 from vfnode.node.tls import client_context, server_context
 
 DOC = Path(__file__).parents[2] / "docs" / "tls.md"

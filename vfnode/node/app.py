@@ -17,9 +17,7 @@ import structlog
 from vfnode.dicom.reading.series_facts import read_facts
 from vfnode.errors import SettingsError
 from vfnode.node.clock import Duties, start_clock
-from vfnode.node.completeness import Completeness
 from vfnode.node.compute.client import ChildProgram, ComputeClient, compute_program
-from vfnode.node.inbox import Inbox
 from vfnode.node.jobs.delivery_steps.commitment import Commitments
 from vfnode.node.jobs.delivery_steps.commitment_book import CommitmentBook
 from vfnode.node.jobs.delivery_steps.destinations import make_destinations
@@ -29,9 +27,11 @@ from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.retention import make_room, purge
 from vfnode.node.jobs.workflows import Workflows
 from vfnode.node.logs import configure_logs
+from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.inbox import Inbox
+from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.series_key import SeriesKey
 from vfnode.node.settings import Settings
-from vfnode.node.storage_scp import StorageSCP
 
 MEGABYTE = 1_000_000
 RECEIVING_PATIENCE_S = 10.0  #: that a stopping node has for senders in mid-series

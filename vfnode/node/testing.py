@@ -15,7 +15,7 @@ from pynetdicom.events import Event
 from pynetdicom.sop_class import Verification
 
 from vfnode.node.dimse import keep_identifiers_out_of_logs, send_at_once
-from vfnode.node.storage_scp import SUCCESS, handle_echo
+from vfnode.node.receiving.storage_scp import SUCCESS, handle_echo
 
 
 class StoragePeer:

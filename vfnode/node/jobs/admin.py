@@ -13,11 +13,11 @@ from sqlalchemy import inspect
 
 from vfnode.errors import VfnodeError
 from vfnode.node.database import database_errors_named, jobs, open_database
-from vfnode.node.inbox import conflicting_instances
 from vfnode.node.jobs.job import FINAL, Job, JobState
 from vfnode.node.jobs.job_folder import inbox_folder
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.workflows import ANALYSE, ANALYSIS_QUEUE, WORKFLOW_VERSION
+from vfnode.node.receiving.inbox import conflicting_instances
 from vfnode.node.settings import Settings
 
 POLL_S = 0.2

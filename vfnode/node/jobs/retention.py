@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from vfnode.node.completeness import Completeness
 from vfnode.node.jobs.job import Job, JobState
 from vfnode.node.jobs.job_folder import job_folder, read_instances
 from vfnode.node.jobs.parts import Parts
+from vfnode.node.receiving.completeness import Completeness
 
 FINISHED = {JobState.DELIVERED, JobState.REJECTED}
 MEGABYTE = 1_000_000

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from vfnode.durable_files import _write_synced, sync_folder
 from vfnode.errors import InboxFullError
-from vfnode.node.instance_header import ReceivedInstance, series_of
+from vfnode.node.receiving.received_instance import ReceivedInstance, series_of
 from vfnode.node.series_key import SeriesKey
 
 SUFFIX = ".dcm"

@@ -23,13 +23,13 @@ from pynetdicom.sop_class import (
 
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from vfnode.errors import InboxFullError, InvalidInstanceError, SettingsError
-from vfnode.node.admission import Admission, handle_requested
-from vfnode.node.association_server import LimitedServer, PortLimits
-from vfnode.node.completeness import Completeness
 from vfnode.node.dimse import keep_identifiers_out_of_logs, send_at_once
-from vfnode.node.inbox import Arrival, Inbox
-from vfnode.node.instance_header import ReceivedInstance
 from vfnode.node.jobs.delivery_steps.commitment import Commitments
+from vfnode.node.receiving.admission import Admission, handle_requested
+from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.inbox import Arrival, Inbox
+from vfnode.node.receiving.limited_server import LimitedServer, PortLimits
+from vfnode.node.receiving.received_instance import ReceivedInstance
 from vfnode.node.settings import Settings
 from vfnode.node.tls import server_context
 
