@@ -14,7 +14,7 @@ from vfnode.node import orthanc
 from vfnode.node.jobs.admin import list_jobs
 from vfnode.node.jobs.job import Job
 from vfnode.node.orthanc import answers
-from vfnode.node.settings import Settings, load_settings
+from vfnode.node.settings.settings import Settings, load_settings
 
 HERE = Path(__file__).parent
 FAKE_COMPUTE = HERE.parent / "node" / "fake_compute.py"

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.end_to_end.peers import FAKE_COMPUTE
 from vfnode.node.app import run
 from vfnode.node.compute.client import ChildProgram
-from vfnode.node.settings import load_settings
+from vfnode.node.settings.settings import load_settings
 
 if __name__ == "__main__":
     child = ChildProgram([sys.executable, str(FAKE_COMPUTE), sys.argv[2]], {}, 60.0)

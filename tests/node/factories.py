@@ -14,10 +14,10 @@ from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
 from vfnode.node.compute.client import ChildProgram
 from vfnode.node.receiving.received_instance import ReceivedInstance
-from vfnode.node.settings import Settings
-from vfnode.node.settings_destination import DestinationSection
-from vfnode.node.settings_fields import ComputeSection, NodeSection
-from vfnode.node.settings_network import ReceivingSection
+from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.settings.machine import ComputeSection, NodeSection
+from vfnode.node.settings.receiving import ReceivingSection
+from vfnode.node.settings.settings import Settings
 from vfnode.spine.volume import CTVolume
 
 FAKE_COMPUTE = Path(__file__).parent / "fake_compute.py"

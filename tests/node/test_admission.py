@@ -19,8 +19,8 @@ from vfnode.node.receiving.admission import Admission, Refusal
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
-from vfnode.node.settings import Settings
-from vfnode.node.settings_network import ReceivingSection
+from vfnode.node.settings.receiving import ReceivingSection
+from vfnode.node.settings.settings import Settings
 
 SITE = ("CT1@192.0.2.7", "*@10.1.0.0/16", "*@::1")
 

@@ -17,7 +17,7 @@ from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.series_choice import judge
 from vfnode.node.orthanc import free_port
 from vfnode.node.series_key import SeriesKey
-from vfnode.node.settings_choice import ChoiceSection
+from vfnode.node.settings.choice import ChoiceSection
 
 FIRST, SECOND = SeriesKey("1.2", "1.2.1"), SeriesKey("1.2", "1.2.2")
 

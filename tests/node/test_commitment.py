@@ -22,7 +22,7 @@ from vfnode.node.orthanc import PROGRAM, free_port
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
-from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.settings.destination import DestinationSection
 
 needs_orthanc = pytest.mark.skipif(
     PROGRAM is None, reason="Orthanc is not installed (apt-get install orthanc)"

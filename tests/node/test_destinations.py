@@ -21,8 +21,8 @@ from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError, SettingsError
 from vfnode.node.orthanc import PROGRAM
-from vfnode.node.settings import Settings
-from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.settings.settings import Settings
 from vfnode.node.testing import StoragePeer
 
 DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")

@@ -12,8 +12,8 @@ from vfnode.node.jobs.delivery_steps.result_object import result_objects
 from tests.node.factories import write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError
-from vfnode.node.settings import Settings
-from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.settings.settings import Settings
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from vfnode.node.jobs.delivery_steps.stow import StowDestination
 from tests.factories import CREATED, make_analysis, make_series
 from vfnode.dicom.results.outputs import build_and_write
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError
-from vfnode.node.settings import Settings
-from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.settings.settings import Settings
 from vfnode.node.testing import StoragePeer
 
 NO_3D = (Comprehensive3DSRStorage,)

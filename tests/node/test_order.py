@@ -14,7 +14,7 @@ from vfnode.node.jobs.admin import list_jobs
 from vfnode.node.jobs.job import FINAL, JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.orthanc import free_port
-from vfnode.node.settings_choice import ChoiceSection
+from vfnode.node.settings.choice import ChoiceSection
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from vfnode.node.jobs.admin import list_jobs, retry, wait_for
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.orthanc import free_port
-from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.testing import StoragePeer
 
 WAIT_S = 120.0

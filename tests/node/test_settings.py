@@ -7,7 +7,7 @@ import pytest
 
 from vfnode.dicom.results.outputs import OUTPUTS
 from vfnode.errors import SettingsError
-from vfnode.node.settings import Settings, describe_settings, load_settings
+from vfnode.node.settings.settings import Settings, describe_settings, load_settings
 
 PACS = '[[destinations]]\nname = "a"\nae_title = "PACS"\n'
 

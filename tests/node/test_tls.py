@@ -20,8 +20,8 @@ from vfnode.node.orthanc import answers, free_port
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
-from vfnode.node.settings_destination import DestinationSection
-from vfnode.node.settings_network import TLSSection
+from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.settings.receiving import TLSSection
 from vfnode.node.tls import client_context, server_context
 
 DOC = Path(__file__).parents[2] / "docs" / "tls.md"

@@ -28,7 +28,7 @@ from vfnode.spine.vertebra import COLUMNS, ENDS, heights_mm
 
 if TYPE_CHECKING:
     from vfnode.node.jobs.job import Job
-    from vfnode.node.settings import Settings
+    from vfnode.node.settings.settings import Settings
     from vfnode.training.synthetic.chest_ct import SyntheticCT
     from vfnode.training.synthetic.column3d import TrueVertebra
 
@@ -82,7 +82,7 @@ def _draw(folder: Path) -> tuple[SyntheticCT, tuple[Path, ...], str]:
 @contextmanager
 def _node(folder: Path, pacs_port: int) -> Iterator[Settings]:
     """``vfnode serve`` as a process of its own, as an administrator starts it."""
-    from vfnode.node.settings import load_settings  # noqa: PLC0415
+    from vfnode.node.settings.settings import load_settings  # noqa: PLC0415
 
     folder.mkdir(parents=True)
     path = folder / "vfnode.toml"

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from vfnode.errors import UnreadableInputError
 from vfnode.node.jobs.job import Job
-from vfnode.node.settings import describe_settings, load_settings
+from vfnode.node.settings.settings import describe_settings, load_settings
 
 SettingsFile = Annotated[
     Path | None,

@@ -31,7 +31,7 @@ from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.series_key import SeriesKey
-from vfnode.node.settings import Settings
+from vfnode.node.settings.settings import Settings
 
 MEGABYTE = 1_000_000
 RECEIVING_PATIENCE_S = 10.0  #: that a stopping node has for senders in mid-series

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 
 from vfnode.errors import SettingsError
-from vfnode.node.settings_network import TLSSection
+from vfnode.node.settings.receiving import TLSSection
 
 # RFC 9325 4.2; TLS 1.3 brings its own suites, all of which are good.
 CIPHERS_OF_TLS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"

@@ -27,7 +27,7 @@ from vfnode.errors import (
     ResultError,
     UnreadableInputError,
 )
-from vfnode.node.settings import Settings
+from vfnode.node.settings.settings import Settings
 
 READ_BYTES = 65536
 MEGABYTE = 1_000_000

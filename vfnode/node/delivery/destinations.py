@@ -14,8 +14,8 @@ from vfnode.node.jobs.delivery_steps.cstore import CStoreDestination
 from vfnode.node.jobs.delivery_steps.folder import FolderDestination
 from vfnode.node.jobs.delivery_steps.result_object import OnStored, ResultObject
 from vfnode.node.jobs.delivery_steps.stow import StowDestination
-from vfnode.node.settings import Settings
-from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.settings.settings import Settings
 
 
 class Destination(Protocol):

@@ -12,8 +12,8 @@ from pydicom import dcmread
 from vfnode.durable_files import sync_folder
 from vfnode.errors import DeliveryDeferredError
 from vfnode.node.jobs.delivery_steps.result_object import OnStored, ResultObject
-from vfnode.node.settings import Settings
-from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.settings.settings import Settings
 
 STORED = 0x0000
 

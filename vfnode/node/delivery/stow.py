@@ -21,8 +21,8 @@ from vfnode.node.jobs.delivery_steps.archive_query import identifier
 from vfnode.node.jobs.delivery_steps.object_forms import forms_of, written_form
 from vfnode.node.jobs.delivery_steps.result_object import OnStored, ResultObject
 from vfnode.node.jobs.delivery_steps.storage_scu import OUT_OF_RESOURCES, PROCESSING_FAILURE
-from vfnode.node.settings import Settings
-from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.settings.settings import Settings
 
 STORED = 0x0000
 NOT_NOW = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}

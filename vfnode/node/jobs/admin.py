@@ -18,7 +18,7 @@ from vfnode.node.jobs.job_folder import inbox_folder
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.workflows import ANALYSE, ANALYSIS_QUEUE, WORKFLOW_VERSION
 from vfnode.node.receiving.inbox import conflicting_instances
-from vfnode.node.settings import Settings
+from vfnode.node.settings.settings import Settings
 
 POLL_S = 0.2
 

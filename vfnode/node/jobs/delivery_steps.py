@@ -16,7 +16,7 @@ from vfnode.node.jobs.delivery_steps.storage_scu import ALREADY_STORED
 from vfnode.node.jobs.job import Job, JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.parts import Parts
-from vfnode.node.settings_destination import DestinationSection
+from vfnode.node.settings.destination import DestinationSection
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vfnode.node.jobs.job import Job
 from vfnode.node.jobs.ledger import Ledger
-from vfnode.node.settings import Settings
+from vfnode.node.settings.settings import Settings
 
 REPORT_NAME = "report.sr.dcm"
 SET_ASIDE = "replaced"

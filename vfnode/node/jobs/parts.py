@@ -10,7 +10,7 @@ from vfnode.node.jobs.delivery_steps.commitment import Commitments
 from vfnode.node.jobs.delivery_steps.destinations import Destination
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.receiving.inbox import Inbox
-from vfnode.node.settings import Settings
+from vfnode.node.settings.settings import Settings
 
 
 class ComputeService(Protocol):

@@ -26,7 +26,7 @@ from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.series_choice import Verdict, is_urgent, judge
 from vfnode.node.series_key import SeriesKey
-from vfnode.node.settings import Settings
+from vfnode.node.settings.settings import Settings
 
 ANALYSE, DELIVER = "analyse_series", "deliver_results"
 ANALYSIS_QUEUE, DELIVERY_QUEUE = "analysis", "delivery"

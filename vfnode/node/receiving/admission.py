@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 import structlog
 from pynetdicom.events import Event
 
-from vfnode.node.settings import Settings
+from vfnode.node.settings.settings import Settings
 
 log = structlog.get_logger()
 

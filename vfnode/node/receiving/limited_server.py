@@ -19,7 +19,7 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
-from vfnode.node.settings import Settings
+from vfnode.node.settings.settings import Settings
 
 READ_BYTES = 256 * 1024  #: at once; the library's 4 KB cost more calls than the work is worth
 MEGABYTE = 1_000_000

@@ -30,7 +30,7 @@ from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Arrival, Inbox
 from vfnode.node.receiving.limited_server import LimitedServer, PortLimits
 from vfnode.node.receiving.received_instance import ReceivedInstance
-from vfnode.node.settings import Settings
+from vfnode.node.settings.settings import Settings
 from vfnode.node.tls import server_context
 
 # PS3.4 table B.2-1

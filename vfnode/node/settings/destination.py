@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from vfnode.node.settings_section import AE_TITLE, Section
+from vfnode.node.settings.section import AE_TITLE, Section
 
 SentObject = Literal["report", "picture", "plain_picture", "projection", "key_objects"]
 

@@ -18,17 +18,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as SourceError
 
 from vfnode.errors import SettingsError
-from vfnode.node.settings_choice import ChoiceSection
-from vfnode.node.settings_destination import DestinationSection
-from vfnode.node.settings_fields import (
+from vfnode.node.settings.choice import ChoiceSection
+from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.settings.machine import (
     ComputeSection,
     DatabaseSection,
     NodeSection,
-    ResultsSection,
     RetentionSection,
 )
-from vfnode.node.settings_network import ReceivingSection, TLSSection
-from vfnode.node.settings_section import Section
+from vfnode.node.settings.receiving import ReceivingSection, TLSSection
+from vfnode.node.settings.section import Section
+from vfnode.node.settings.settings.results import ResultsSection
 
 ENVIRONMENT_PREFIX = "VFNODE_"
 WIDTH = 88  #: characters of a comment line in the documented TOML

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from vfnode.node.settings_section import Section
+from vfnode.node.settings.section import Section
 
 
 class ReceivingSection(Section):

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from vfnode.dicom.reading.series_facts import TAGS
-from vfnode.node.settings_section import Section
+from vfnode.node.settings.section import Section
 
 
 class ChoiceSection(Section):
