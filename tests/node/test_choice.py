@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 from pydicom import dcmread
 from vfnode.node.jobs.delivery_steps.storage_scu import send_files
+from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import fake_child, node_settings, series_uid, write_ct
@@ -15,7 +16,6 @@ from vfnode.node.jobs.admin import list_jobs
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.series_choice import judge
-from vfnode.node.orthanc import free_port
 from vfnode.node.series_key import SeriesKey
 from vfnode.node.settings.choice import ChoiceSection
 

@@ -20,10 +20,10 @@ from tests.end_to_end.peers import Orthanc
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError, SettingsError
-from vfnode.node.orthanc import PROGRAM
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
-from vfnode.node.testing import StoragePeer
+from vfnode.node.testing.orthanc import PROGRAM
+from vfnode.node.testing.storage_peer import StoragePeer
 
 DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 

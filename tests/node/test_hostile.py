@@ -28,11 +28,11 @@ from pydicom.uid import (
 )
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
+from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import data_set, node_settings, received
 from vfnode.dicom.reading.series_facts import read_facts
-from vfnode.node.orthanc import free_port
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.received_instance import ReceivedInstance

@@ -23,7 +23,7 @@ from vfnode.dicom.results.outputs import build_and_write
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
-from vfnode.node.testing import StoragePeer
+from vfnode.node.testing.storage_peer import StoragePeer
 
 NO_3D = (Comprehensive3DSRStorage,)
 ONLY_ENHANCED = (*NO_3D, ComprehensiveSRStorage)

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from vfnode.node.jobs.delivery_steps.storage_scu import send_files
+from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import FACTS, fake_child, node_settings, series_uid, write_ct
@@ -13,7 +14,6 @@ from vfnode.node.app import running
 from vfnode.node.jobs.admin import list_jobs
 from vfnode.node.jobs.job import FINAL, JobState
 from vfnode.node.jobs.job_folder import job_folder
-from vfnode.node.orthanc import free_port
 from vfnode.node.settings.choice import ChoiceSection
 
 

@@ -6,6 +6,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import Comprehensive3DSRStorage
 from vfnode.node.jobs.delivery_steps.storage_scu import send_files
+from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import fake_child, node_settings, series_uid, write_ct
@@ -13,9 +14,8 @@ from vfnode.node.app import running
 from vfnode.node.jobs.admin import list_jobs, retry, wait_for
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import job_folder
-from vfnode.node.orthanc import free_port
 from vfnode.node.settings.destination import DestinationSection
-from vfnode.node.testing import StoragePeer
+from vfnode.node.testing.storage_peer import StoragePeer
 
 WAIT_S = 120.0
 

@@ -16,6 +16,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 from vfnode.node.jobs.delivery_steps.storage_scu import send_files
+from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import FACTS, fake_child, node_settings, series_uid, write_ct
@@ -25,9 +26,8 @@ from vfnode.node.compute.client import compute_program
 from vfnode.node.jobs.admin import list_jobs, retry, wait_for
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import inbox_folder, job_folder
-from vfnode.node.orthanc import free_port
 from vfnode.node.settings.destination import DestinationSection
-from vfnode.node.testing import StoragePeer
+from vfnode.node.testing.storage_peer import StoragePeer
 
 WAIT_S = 120.0
 

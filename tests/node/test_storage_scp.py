@@ -16,10 +16,10 @@ from pynetdicom.sop_class import (
     Verification,
 )
 from vfnode.node.jobs.delivery_steps.storage_scu import send_files
+from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.node.factories import data_set, node_settings, received, write_ct
 from vfnode.errors import DeliveryDeferredError, SettingsError
-from vfnode.node.orthanc import free_port
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import (

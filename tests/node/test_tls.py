@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from vfnode.node.jobs.delivery_steps.destinations import make_destinations
 from vfnode.node.jobs.delivery_steps.result_object import result_objects
+from vfnode.node.testing.storage_peer.ports import answers, free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, SettingsError
-from vfnode.node.orthanc import answers, free_port
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP

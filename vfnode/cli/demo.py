@@ -22,7 +22,7 @@ from rich.table import Table
 from vfnode.cli.demo_pacs import AE_TITLE, DemoPacs, demo_pacs
 from vfnode.cli.tables import grade_shown, patient_line, style_of, vertebra_name
 from vfnode.errors import VfnodeError
-from vfnode.node.orthanc import free_port, wait_for_port
+from vfnode.node.testing.storage_peer.ports import free_port, wait_for_port
 from vfnode.spine.genant import GenantGrade, height_ratio
 from vfnode.spine.vertebra import COLUMNS, ENDS, heights_mm
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vfnode.node.orthanc import PROGRAM, Orthanc
+from vfnode.node.testing.orthanc import PROGRAM, Orthanc
 
 AE_TITLE = "DEMOPACS"
 
@@ -42,7 +42,7 @@ def demo_pacs(folder: Path) -> Iterator[DemoPacs]:
 
 @contextmanager
 def _own_scp(folder: Path) -> Iterator[DemoPacs]:
-    from vfnode.node.testing import StoragePeer  # noqa: PLC0415 - only without Orthanc
+    from vfnode.node.testing.storage_peer import StoragePeer  # noqa: PLC0415 - only without Orthanc
 
     peer = StoragePeer(folder, AE_TITLE)
     try:
