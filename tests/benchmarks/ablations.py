@@ -38,7 +38,7 @@ from vfnode.inference.detect_vertebrae import detect_in_image
 from vfnode.inference.refine_keypoints import refine_keypoints
 from vfnode.inference.suppress import suppress
 from vfnode.networks.vertebra_detector import VertebraDetector
-from vfnode.spine.body_aligned import body_rotation
+from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.straighten import StraightenedSagittal, straighten
 from vfnode.spine.volume import FloatArray
 from vfnode.training.detector_data import detector_batch, random_crop

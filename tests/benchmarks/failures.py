@@ -22,7 +22,7 @@ from vfnode.evaluation.results import Pair, compare
 from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import Pipeline, load_pipeline
 from vfnode.inference.refine_keypoints import BodyPlanes, slab_in_planes
-from vfnode.spine.body_aligned import body_rotation
+from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.volume import CTVolume, FloatArray
 
 CASES = Path(__file__).with_name("reference_cases.json")

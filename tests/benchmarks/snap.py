@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from vfnode.evaluation.cases import Body, Reading
-from vfnode.spine.body_aligned import body_rotation
+from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.volume import CTVolume, FloatArray
 
 REACH_MM, STEP_MM = 1.5, 0.1

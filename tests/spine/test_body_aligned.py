@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.spine.test_straighten import kyphotic_curve
-from vfnode.spine.body_aligned import ImageSize, body_aligned_image, body_rotation
+from vfnode.spine.body_aligned import ImageSize, body_aligned_image
+from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.vertebra import heights_mm
 from vfnode.spine.volume import CTVolume
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vfnode.spine.body_aligned import body_rotation
+from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.volume import CTVolume, FloatArray
 
 INSIDE_MM = (0.0, 0.75, 1.5)  #: below the read endplate: where its cortical plate may lie

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from vfnode.errors import GeometryError
-from vfnode.spine.body_aligned import body_rotation
+from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.genant import height_ratio
 from vfnode.spine.vertebra import heights_mm
 from vfnode.spine.volume import FloatArray

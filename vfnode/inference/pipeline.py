@@ -23,7 +23,8 @@ from vfnode.inference.findings import SURE, UNKNOWN_LEVEL, Bodies, findings_of, 
 from vfnode.inference.label_levels import label_levels
 from vfnode.inference.localize_spine import localize_spine
 from vfnode.inference.refine_keypoints import LOOKS, refine_keypoints
-from vfnode.spine.body_aligned import body_aligned_image, body_rotation
+from vfnode.spine.body_aligned import body_aligned_image
+from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.curve_through import curve_through
 from vfnode.spine.foreign_material import metal_along

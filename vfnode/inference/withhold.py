@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vfnode.spine.body_aligned import body_rotation
+from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.foreign_material import foreign_material
 from vfnode.spine.reason import Reason
 from vfnode.spine.volume import CTVolume, FloatArray

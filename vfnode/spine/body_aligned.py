@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.resample import FloatImage
 from vfnode.spine.straighten import SagittalImage, slab_mean
@@ -87,16 +88,6 @@ def body_aligned_image(
         for i, points in enumerate(keypoints_mm)
     ]
     return SagittalImage(hu, used.step_mm), np.array(drawn).reshape(-1, 3, 2, 2)
-
-
-def body_rotation(keypoints_mm: FloatArray) -> FloatArray:
-    """Columns posterior, left, caudal of one body (3, 2, 3): its own frame, (3, 3)."""
-    posterior = keypoints_mm[2].mean(0) - keypoints_mm[0].mean(0)
-    posterior = posterior / np.linalg.norm(posterior)
-    along = (keypoints_mm[:, 1] - keypoints_mm[:, 0]).mean(0)
-    left = np.cross(along, posterior)
-    left = left / np.linalg.norm(left)
-    return np.stack([posterior, left, np.cross(posterior, left)], 1)
 
 
 def _body_lines(points: FloatArray) -> tuple[_Line, _Line]:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.ndimage import label
 from scipy.spatial import cKDTree
 
-from vfnode.spine.body_aligned import body_rotation
+from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.reason import Reason
 from vfnode.spine.volume import CTVolume, FloatArray

@@ -9,7 +9,7 @@ from scipy.ndimage import map_coordinates
 from vfnode.errors import TrainingError
 from vfnode.inference.refine_keypoints import BodyPlanes, crop_frames, slab_in_planes
 from vfnode.networks.keypoint_refiner import CROP_PX
-from vfnode.spine.body_aligned import body_rotation
+from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.volume import CTVolume, FloatArray
 from vfnode.training.refiner_data import (
     CROP_GRID,
