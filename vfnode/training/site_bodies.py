@@ -20,8 +20,8 @@ from vfnode.training.refiner_data import (
     facing,
     off_target,
 )
+from vfnode.training.site_arrays import inside_hexagon, keep, varied
 from vfnode.training.site_data import ReadCT, ReadSpine, SiteData
-from vfnode.training.site_images import inside_hexagon, keep, varied
 
 LOOKS = 2  #: planes a body: the read one, and one as wrong as a detector's
 STEP_MM = 0.5

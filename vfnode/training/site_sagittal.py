@@ -12,8 +12,8 @@ from vfnode.spine.curve_through import curve_through
 from vfnode.spine.straighten import straighten
 from vfnode.spine.volume import FloatArray
 from vfnode.training.detector_data import BEYOND_HU, Crop, random_placement
+from vfnode.training.site_arrays import inside_hexagon, keep, varied
 from vfnode.training.site_data import ReadCT, ReadSpine, SiteData
-from vfnode.training.site_images import inside_hexagon, keep, varied
 from vfnode.training.synthetic.plane.degrade import AIR_HU
 
 LOOKS = 3  #: images a CT: along the read curve, and along curves as wrong as a localiser's

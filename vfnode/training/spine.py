@@ -8,10 +8,11 @@ from torch import nn
 
 from vfnode.inference.bundle import LoadedModel, ModelManifest
 from vfnode.networks.spine_localizer import SpineLocalizer
+from vfnode.training.cards import spine_card
 from vfnode.training.run import Recipe, TrainingOptions
 from vfnode.training.site_data import SYNTHETIC_ONLY, command, facts
 from vfnode.training.spine_batches import SpineBatches
-from vfnode.training.spine_held_out import evaluate_spine, spine_card
+from vfnode.training.spine_held_out import evaluate_spine
 from vfnode.training.spine_loss import spine_loss
 from vfnode.training.spine_volumes import cached_volume
 from vfnode.training.synthetic.scene import GENERATOR_VERSION

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vfnode.errors import NotEvaluableError
-from vfnode.inference.bundle import LoadedModel, ModelManifest
+from vfnode.inference.bundle import LoadedModel
 from vfnode.inference.localize_spine import localize_spine
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.volume import FloatArray
@@ -71,52 +71,3 @@ def evaluate_spine(model: LoadedModel, count: int) -> dict[str, float]:
         "column covered, mean share": round(float(np.mean([e.covered for e in errors])), 3),
         "found beyond the column, mean mm": round(float(np.mean([e.beyond_mm for e in errors])), 1),
     }
-
-
-def spine_card(manifest: ModelManifest) -> str:
-    """CARD.md of the bundle."""
-    rows = "\n".join(f"| {name} | {value:g} |" for name, value in manifest.held_out.items())
-    recipe = "\n".join(f"- {name}: {value}" for name, value in manifest.training.items())
-    return f"""# Spine localiser
-
-Finds the centre line of the vertebral bodies C3 to L5 in a CT of the trunk: a heat-map per
-axial slice, and the probability that the slice holds spine. Stage 1 of Zakharov, Pisov et al.,
-Medical Image Analysis 83 (2023); architecture `{manifest.architecture}`.
-
-**Trained on synthetic images only** (generator {manifest.generator_version}): no patient's
-image, and no weights of others, went into it.
-
-## Input
-
-CT in Hounsfield units, resampled to {manifest.spacing_mm} mm (z, y, x) by
-`vfnode.spine.resample`, {manifest.window_hu} HU mapped to 0 to 1, padded with air.
-
-## Recipe
-
-`{manifest.command}`
-
-{recipe}
-- loss: mean absolute error of the soft-argmax (cm), binary cross-entropy of the slice
-  probability, 0.3 cross-entropy against a Gaussian of 1.2 heat-map pixels (4 mm)
-- AdamW, warm-up, cosine, gradient clip 5, EMA 0.998, bfloat16 autocast, seed {manifest.seed}
-
-The schedule follows the clock, so another machine takes another number of steps and gives
-other weights; the figures below are those of these weights.
-
-## Held-out figures, synthetic CT of other seeds
-
-| figure | value |
-|---|---|
-{rows}
-
-Figures on real CT are in the repository's accuracy report, not here. No real CT was trained on,
-but the generator was adjusted after looking at results on the five CT of that report: its
-figures are not blind.
-
-## Limits
-
-- The curve is a centre line for straightening, not a segmentation.
-- The ends are uncertain by about one vertebra where C2 or the sacrum is in the volume.
-- Never shown: children, block or butterfly vertebrae, scoliosis beyond about 40 degrees, spines
-  with long metal constructs, patients lying on their side.
-"""
