@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from vfnode.training.column_cache import column_cache
+from vfnode.training.keypoints.drawn_columns import column_cache
 from vfnode.training.parallel import batch_stream, in_order
 from vfnode.training.sagittal_cache import sagittal_cache
 

@@ -6,15 +6,15 @@ import torch
 from torch import nn
 
 from vfnode.networks.keypoint_refiner import CROP_PX, FACING, KEYPOINTS
-from vfnode.training.column_cache import column_cache
-from vfnode.training.refiner_data import (
+from vfnode.training.keypoints.batches import (
     UNKNOWN_PX,
     BodyCrop,
     RefinerBatch,
     random_body_crop,
     refiner_batch,
 )
-from vfnode.training.refiner_loss import refiner_loss
+from vfnode.training.keypoints.drawn_columns import column_cache
+from vfnode.training.keypoints.loss import refiner_loss
 
 
 class Answers(nn.Module):

@@ -16,10 +16,10 @@ from vfnode.inference.bundle import load_bundle
 from vfnode.spine.vertebra import COLUMNS, ENDS
 from vfnode.spine.volume import CTVolume
 from vfnode.training.detector_data import detector_batch
-from vfnode.training.keypoints import KeypointsSizes, keypoints_recipe
-from vfnode.training.refiner_data import refiner_batch
+from vfnode.training.keypoints.batches import refiner_batch
+from vfnode.training.keypoints.recipe import KeypointsSizes, keypoints_recipe
+from vfnode.training.keypoints.site_bodies import SiteBodies, body_cuts
 from vfnode.training.run import TrainingOptions, train_bundle
-from vfnode.training.site_bodies import SiteBodies, body_cuts
 from vfnode.training.site_data import Fold, ReadSpine
 from vfnode.training.site_sagittal import SiteImages, sagittal_looks
 from vfnode.training.vertebrae import VertebraeSizes, vertebrae_recipe

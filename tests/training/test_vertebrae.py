@@ -8,7 +8,7 @@ from vfnode.inference.bundle import load_bundle
 from vfnode.inference.detect_vertebrae import OFFSET_MM
 from vfnode.training.detector_data import Crop, detector_batch, random_crop
 from vfnode.training.detector_loss import detector_loss
-from vfnode.training.keypoints import KeypointsSizes, keypoints_recipe
+from vfnode.training.keypoints.recipe import KeypointsSizes, keypoints_recipe
 from vfnode.training.run import TrainingOptions, train_bundle
 from vfnode.training.sagittal_cache import sagittal_cache
 from vfnode.training.vertebrae import VertebraeSizes, vertebrae_recipe

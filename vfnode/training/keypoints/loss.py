@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from vfnode.networks.keypoint_refiner import CROP_PX, FACING, KEYPOINTS, soft_argmax
-from vfnode.training.refiner_data import RefinerBatch
+from vfnode.training.keypoints.batches import RefinerBatch
 
 _SIGMA_PX = 1.5
 _LOWEST_PX = 1.0

@@ -11,7 +11,7 @@ from vfnode.inference.refine_keypoints import BodyPlanes, crop_frames, slab_in_p
 from vfnode.networks.keypoint_refiner import CROP_PX
 from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.volume import CTVolume, FloatArray
-from vfnode.training.refiner_data import (
+from vfnode.training.keypoints.batches import (
     CROP_GRID,
     OFF_TARGET,
     BodyCrop,

@@ -9,7 +9,7 @@ from scipy.ndimage import map_coordinates
 from vfnode.inference.detect_vertebrae import normalise
 from vfnode.inference.refine_keypoints import CropFrames, crop_frames
 from vfnode.networks.keypoint_refiner import CROP_PX, FACING, KEYPOINTS
-from vfnode.training.column_cache import STEP_MM, ColumnCache, DrawnColumn
+from vfnode.training.keypoints.drawn_columns import STEP_MM, ColumnCache, DrawnColumn
 from vfnode.training.synthetic.plane.apparent import apparent_keypoints
 from vfnode.training.synthetic.plane.degrade import AIR_HU, cut_field_of_view, degrade
 

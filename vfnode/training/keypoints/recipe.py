@@ -10,12 +10,17 @@ from torch import nn
 from vfnode.inference.bundle import LoadedModel, ModelManifest
 from vfnode.networks.keypoint_refiner import KEYPOINTS, KeypointRefiner, soft_argmax
 from vfnode.training.cards import keypoints_card
-from vfnode.training.column_cache import ColumnCache, column_cache
 from vfnode.training.figures import measurement_figures
-from vfnode.training.refiner_data import BodyCrop, RefinerBatch, random_body_crop, refiner_batch
-from vfnode.training.refiner_loss import refiner_loss
+from vfnode.training.keypoints.batches import (
+    BodyCrop,
+    RefinerBatch,
+    random_body_crop,
+    refiner_batch,
+)
+from vfnode.training.keypoints.drawn_columns import ColumnCache, column_cache
+from vfnode.training.keypoints.loss import refiner_loss
+from vfnode.training.keypoints.site_bodies import SiteBodies
 from vfnode.training.run import Recipe, TrainingOptions
-from vfnode.training.site_bodies import SiteBodies
 from vfnode.training.site_data import SYNTHETIC_ONLY, SiteData, command, facts
 from vfnode.training.synthetic.plane.sagittal import GENERATOR_VERSION
 
