@@ -9,7 +9,7 @@ import pytest
 
 from vfnode.errors import TrainingError
 from vfnode.networks.level_labeller import CLASSES
-from vfnode.training.level_maps import label_map_boxes
+from vfnode.training.levels.label_maps import label_map_boxes
 
 LEVELS = ("T9", "T10", "T11", "T12", "L1", "L2")
 STEP_MM, PITCH_MM = 2.0, 30.0

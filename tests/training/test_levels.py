@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from vfnode.training.levels.recipe.loss import level_loss
 
 from vfnode.inference.bundle import load_bundle
 from vfnode.networks.level_labeller import CLASSES, LevelLabeller
 from vfnode.spine.spine_box import VOXEL_MM
-from vfnode.training.level_batches import ROWS, LevelBatches, level_loss, random_part
-from vfnode.training.level_boxes import FIRST_CLASS, LevelBox, cached_box
-from vfnode.training.levels import LevelsSizes, levels_recipe
+from vfnode.training.levels.batches import ROWS, LevelBatches, random_part
+from vfnode.training.levels.boxes import FIRST_CLASS, LevelBox, cached_box
+from vfnode.training.levels.recipe import LevelsSizes, levels_recipe
 from vfnode.training.run import TrainingOptions, train_bundle
 from vfnode.training.spine_volumes import draw_volume
 

@@ -98,7 +98,7 @@ def _recipe(
         TrainingError: a site's CT or label maps for a model that does not learn from them.
     """
     from vfnode.training.keypoints.recipe import KeypointsSizes, keypoints_recipe  # noqa: PLC0415
-    from vfnode.training.levels import LevelsSizes, levels_recipe  # noqa: PLC0415
+    from vfnode.training.levels.recipe import LevelsSizes, levels_recipe  # noqa: PLC0415
     from vfnode.training.spine import SpineSizes, spine_recipe  # noqa: PLC0415
     from vfnode.training.vertebrae import VertebraeSizes, vertebrae_recipe  # noqa: PLC0415
 

@@ -18,7 +18,7 @@ from scipy.ndimage import binary_erosion, distance_transform_edt, find_objects, 
 from vfnode.errors import TrainingError
 from vfnode.networks.level_labeller import CLASSES
 from vfnode.spine.volume import CTVolume, FloatArray
-from vfnode.training.level_boxes import LevelBox, box_along
+from vfnode.training.levels.boxes import LevelBox, box_along
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _BONES = (

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.ndimage import affine_transform, gaussian_filter1d
-from torch import nn
-from torch.nn import functional
 
 from vfnode.networks.level_labeller import CLASSES
 from vfnode.spine.resample import window
-from vfnode.training.level_boxes import LevelBox
+from vfnode.training.levels.boxes import LevelBox
 
 WINDOW_HU = (0.0, 700.0)  #: bone: lungs, fat and organs are drawn too simply to learn names from
 ROWS = 96  #: of a training crop
@@ -154,10 +152,3 @@ def _alike() -> np.ndarray:
     spread = np.array([max(_ALIKE.get(name, 0.0), 1e-3) for name in CLASSES])
     likeness = np.exp(-((index[:, None] - index) ** 2) / (2 * spread**2))
     return np.asarray(likeness / likeness.sum(0))
-
-
-def level_loss(model: nn.Module, batch: LevelBatch) -> dict[str, torch.Tensor]:
-    """Cross-entropy of each row's level, over the rows that the scan shows."""
-    logits = model(batch.image)
-    entropy = -(batch.target * functional.log_softmax(logits, 1)).sum(1)
-    return {"level": (entropy * batch.weight).sum() / batch.weight.sum().clamp_min(1)}

@@ -14,9 +14,10 @@ from vfnode.networks.level_labeller import CLASSES, LevelLabeller
 from vfnode.spine.level_chain import name_column
 from vfnode.spine.spine_box import VOXEL_MM
 from vfnode.training.cards import levels_card
-from vfnode.training.level_batches import WINDOW_HU, LevelBatches, level_loss
-from vfnode.training.level_boxes import LevelBox, cached_box
-from vfnode.training.level_maps import label_map_boxes
+from vfnode.training.levels.batches import WINDOW_HU, LevelBatches
+from vfnode.training.levels.boxes import LevelBox, cached_box
+from vfnode.training.levels.label_maps import label_map_boxes
+from vfnode.training.levels.recipe.loss import level_loss
 from vfnode.training.run import Recipe, TrainingOptions
 from vfnode.training.site_data import SYNTHETIC_ONLY, command
 from vfnode.training.synthetic.scene import GENERATOR_VERSION
