@@ -13,7 +13,7 @@ from vfnode.inference.bundle import LoadedModel, ModelManifest, load_bundle, mod
 from vfnode.inference.localize_spine import localize_spine
 from vfnode.networks.spine_localizer import SpineMaps
 from vfnode.spine.volume import CTVolume
-from vfnode.training.spine_held_out import curve_error
+from vfnode.training.spine.held_out import curve_error
 from vfnode.training.synthetic.chest_ct import synthesize_chest_ct
 
 MANIFEST = ModelManifest(

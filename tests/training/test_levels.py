@@ -15,7 +15,7 @@ from vfnode.training.levels.batches import ROWS, LevelBatches, random_part
 from vfnode.training.levels.boxes import FIRST_CLASS, LevelBox, cached_box
 from vfnode.training.levels.recipe import LevelsSizes, levels_recipe
 from vfnode.training.run import TrainingOptions, train_bundle
-from vfnode.training.spine_volumes import draw_volume
+from vfnode.training.spine.volumes import draw_volume
 
 SEED = 4
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vfnode.inference.bundle import load_bundle
 from vfnode.training.run import TrainingOptions, train_bundle
-from vfnode.training.spine import SpineSizes, spine_recipe
+from vfnode.training.spine.recipe import SpineSizes, spine_recipe
 
 
 def test_a_short_training_writes_a_bundle_that_loads(tmp_path: Path) -> None:

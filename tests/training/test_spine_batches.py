@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from vfnode.networks.spine_localizer import SpineLocalizer, SpineMaps
-from vfnode.training.spine_batches import SpineBatch, SpineBatches
-from vfnode.training.spine_loss import spine_loss
-from vfnode.training.spine_volumes import SpineVolume, cached_volume
+from vfnode.training.spine.batches import SpineBatch, SpineBatches
+from vfnode.training.spine.loss import spine_loss
+from vfnode.training.spine.volumes import SpineVolume, cached_volume
 
 GRID_MM = 2.0
 

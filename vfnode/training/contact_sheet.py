@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from vfnode.spine.resample import resample, window
 from vfnode.spine.volume import CTVolume
 from vfnode.training.levels.boxes import draw_box
-from vfnode.training.spine_volumes import draw_volume
+from vfnode.training.spine.volumes import draw_volume
 from vfnode.training.synthetic.plane.degrade import degrade
 from vfnode.training.synthetic.plane.sagittal import draw_natural, draw_straightened
 

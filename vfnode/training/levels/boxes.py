@@ -11,7 +11,7 @@ from vfnode.networks.level_labeller import CLASSES
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.spine_box import VOXEL_MM, arc_of, row_of, spine_box
 from vfnode.spine.volume import CTVolume, FloatArray
-from vfnode.training.spine_volumes import draw_volume
+from vfnode.training.spine.volumes import draw_volume
 
 FIRST_CLASS = CLASSES.index("C2")  #: of the drawn bodies, C2 to L5
 _SACRUM = float(CLASSES.index("S1"))

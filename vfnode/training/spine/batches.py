@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch.nn import functional
 
 from vfnode.spine.resample import window
-from vfnode.training.spine_volumes import DRAWN_MM, SpineVolume
+from vfnode.training.spine.volumes import DRAWN_MM, SpineVolume
 
 #: Input grids (K, R, C) at 4 x 2 x 2 mm, all of about the same number of voxels.
 _GRIDS = ((64, 104, 104), (48, 120, 120), (88, 88, 88), (40, 120, 144), (104, 80, 80))

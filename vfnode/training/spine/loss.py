@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from vfnode.networks.spine_localizer import SpineMaps, soft_argmax
-from vfnode.training.spine_batches import SpineBatch
+from vfnode.training.spine.batches import SpineBatch
 
 _GAUSSIAN_SIGMA = 1.2  # heat-map pixels
 

@@ -11,10 +11,10 @@ from vfnode.networks.spine_localizer import SpineLocalizer
 from vfnode.training.cards import spine_card
 from vfnode.training.run import Recipe, TrainingOptions
 from vfnode.training.site_data import SYNTHETIC_ONLY, command, facts
-from vfnode.training.spine_batches import SpineBatches
-from vfnode.training.spine_held_out import evaluate_spine
-from vfnode.training.spine_loss import spine_loss
-from vfnode.training.spine_volumes import cached_volume
+from vfnode.training.spine.batches import SpineBatches
+from vfnode.training.spine.held_out import evaluate_spine
+from vfnode.training.spine.loss import spine_loss
+from vfnode.training.spine.volumes import cached_volume
 from vfnode.training.synthetic.scene import GENERATOR_VERSION
 
 SPACING_MM = (4.0, 2.0, 2.0)
