@@ -9,10 +9,10 @@ from vfnode.training.synthetic.ailments import HEALTHY, Ailments, paint_ailments
 from vfnode.training.synthetic.anatomy import LEVELS
 from vfnode.training.synthetic.artefacts import add_motion, add_streaks
 from vfnode.training.synthetic.bone_look import BoneLook
-from vfnode.training.synthetic.canvas import Canvas
 from vfnode.training.synthetic.column3d import Spine, sample_spine
 from vfnode.training.synthetic.scene import sample_scene
 from vfnode.training.synthetic.surroundings import paint_surroundings
+from vfnode.training.synthetic.voxel_canvas import Canvas
 
 LOOK = BoneLook(trabecular_hu=150, cortex_hu=900, cortex_mm=1.0, disc_hu=80, texture_hu=0)
 BODY = LEVELS.index("T10")

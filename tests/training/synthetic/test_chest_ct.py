@@ -5,10 +5,10 @@ import pytest
 
 from vfnode.training.synthetic.anatomy import LEVELS
 from vfnode.training.synthetic.bone_look import BoneLook
-from vfnode.training.synthetic.canvas import Canvas
 from vfnode.training.synthetic.chest_ct import SyntheticCT, synthesize_chest_ct
 from vfnode.training.synthetic.column3d import sample_spine
 from vfnode.training.synthetic.vertebra3d import paint_spine
+from vfnode.training.synthetic.voxel_canvas import Canvas
 
 WANTED = {"T8": ("wedge", 0.70), "T12": ("crush", 0.55), "L1": ("biconcave", 0.66)}
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vfnode.spine.volume import CTVolume
-from vfnode.training.synthetic.canvas import Canvas, FloatArray, Image
 from vfnode.training.synthetic.scene import Scene, draw, sample_scene
+from vfnode.training.synthetic.voxel_canvas import Canvas, FloatArray, Image
 
 DRAWN_MM = 2.0
 

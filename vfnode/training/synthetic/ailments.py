@@ -11,9 +11,9 @@ from itertools import pairwise
 import numpy as np
 
 from vfnode.training.synthetic.bone_look import BoneLook
-from vfnode.training.synthetic.canvas import Canvas, FloatArray
 from vfnode.training.synthetic.column3d import SolidVertebra, Spine
 from vfnode.training.synthetic.shapes import Matter, paint_chain, paint_ellipsoid
+from vfnode.training.synthetic.voxel_canvas import Canvas, FloatArray
 
 METAL = Matter(3000.0)
 _NODE_SHARE, _PLATE_SHARE, _FUSED_SHARE = 0.05, 0.15, 0.03  #: of endplates, of endplates, of discs

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vfnode.training.synthetic.bone_look import BoneLook
-from vfnode.training.synthetic.canvas import Canvas
 from vfnode.training.synthetic.column3d import SolidVertebra, Spine
 from vfnode.training.synthetic.shapes import Matter, paint_chain
 from vfnode.training.synthetic.vertebra3d import canal_size_mm
+from vfnode.training.synthetic.voxel_canvas import Canvas
 
 # Level positions: C2 0, C5 3, C7 5, T1 6, T4 9, T8 13, T11 16, T12 17, L1 18, L5 22.
 _AT = np.array([0, 3, 5, 6, 9, 13, 16, 17, 18, 20, 22.0])

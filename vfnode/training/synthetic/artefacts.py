@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import shift
 
-from vfnode.training.synthetic.canvas import Canvas
+from vfnode.training.synthetic.voxel_canvas import Canvas
 
 _METAL_HU = 2500.0
 _RAYS = 4  #: systems of rays about one piece of metal

@@ -9,9 +9,9 @@ from scipy.ndimage import gaussian_filter
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.volume import CTVolume
 from vfnode.training.synthetic.anatomy import LEVELS
-from vfnode.training.synthetic.canvas import Canvas
 from vfnode.training.synthetic.column3d import TrueVertebra
 from vfnode.training.synthetic.scene import Scene, draw, sample_scene
+from vfnode.training.synthetic.voxel_canvas import Canvas
 
 _MARGIN_MM = 15.0  #: of air around the trunk
 

@@ -16,7 +16,7 @@ from vfnode.training.synthetic.anatomy import (
     VertebraShape,
     sample_column,
 )
-from vfnode.training.synthetic.canvas import FloatArray
+from vfnode.training.synthetic.voxel_canvas import FloatArray
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vfnode.training.synthetic.canvas import Canvas
 from vfnode.training.synthetic.column3d import Spine
 from vfnode.training.synthetic.trunk import TrunkShape
+from vfnode.training.synthetic.voxel_canvas import Canvas
 
 
 def paint_couch(canvas: Canvas, spine: Spine, trunk: TrunkShape, rng: np.random.Generator) -> None:

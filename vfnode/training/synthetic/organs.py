@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vfnode.training.synthetic.canvas import Canvas, FloatArray
 from vfnode.training.synthetic.column3d import Spine
 from vfnode.training.synthetic.shapes import Matter, paint_chain, paint_ellipsoid, turned
 from vfnode.training.synthetic.trunk import TrunkShape
+from vfnode.training.synthetic.voxel_canvas import Canvas, FloatArray
 
 _GAS_HU = -960.0
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from vfnode.training.synthetic.body import VertebraShape
 from vfnode.training.synthetic.bone_look import BoneLook
-from vfnode.training.synthetic.canvas import Canvas
 from vfnode.training.synthetic.column3d import SolidVertebra, Spine
 from vfnode.training.synthetic.shapes import Matter, paint_chain, paint_ellipsoid
 from vfnode.training.synthetic.vertebra3d import paint_body, paint_disc
+from vfnode.training.synthetic.voxel_canvas import Canvas
 
 _HEIGHT_MM = (30.0, 25.0, 21.0, 18.0, 16.0, 13.0, 9.0)
 _DEPTH_MM = (33.0, 25.0, 19.0, 15.0, 11.0, 9.0, 7.0)

@@ -15,7 +15,6 @@ from vfnode.training.synthetic.anatomy import LEVELS, sample_deformities
 from vfnode.training.synthetic.arch import paint_arches
 from vfnode.training.synthetic.artefacts import add_motion, add_streaks
 from vfnode.training.synthetic.bone_look import BoneLook, sample_bone_look
-from vfnode.training.synthetic.canvas import Canvas
 from vfnode.training.synthetic.column3d import Spine, sample_spine
 from vfnode.training.synthetic.couch import paint_couch
 from vfnode.training.synthetic.organs import OrganLook, paint_organs, sample_organ_look
@@ -30,6 +29,7 @@ from vfnode.training.synthetic.trunk import (
     shape_trunk,
 )
 from vfnode.training.synthetic.vertebra3d import paint_spine
+from vfnode.training.synthetic.voxel_canvas import Canvas
 
 #: Raised with every change that alters the images; stands in the manifests of models.
 GENERATOR_VERSION = "3d-6"

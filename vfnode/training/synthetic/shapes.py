@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vfnode.training.synthetic.canvas import Box, Canvas, FloatArray, Image
+from vfnode.training.synthetic.voxel_canvas import Box, Canvas, FloatArray, Image
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ pelvis after published CT means.
 import numpy as np
 
 from vfnode.training.synthetic.bone_look import BoneLook
-from vfnode.training.synthetic.canvas import Canvas, FloatArray
 from vfnode.training.synthetic.column3d import Spine
 from vfnode.training.synthetic.shapes import (
     Matter,
@@ -19,6 +18,7 @@ from vfnode.training.synthetic.shapes import (
     turned,
 )
 from vfnode.training.synthetic.trunk import TrunkShape
+from vfnode.training.synthetic.voxel_canvas import Canvas, FloatArray
 
 _FIRST_RIB = 6  # position of T1
 #: Pairs of ribs; lumbar ribs and missing twelfth ribs after Aly et al., Am J Neuroradiol 2016.

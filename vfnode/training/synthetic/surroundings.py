@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from vfnode.training.synthetic.canvas import Canvas
 from vfnode.training.synthetic.column3d import Spine
 from vfnode.training.synthetic.shapes import Matter, paint_chain, paint_ellipsoid
 from vfnode.training.synthetic.trunk import TrunkShape
+from vfnode.training.synthetic.voxel_canvas import Canvas
 
 _CLOTHED, _WIRED, _CABLED = 0.5, 0.12, 0.2  #: shares of patients
 

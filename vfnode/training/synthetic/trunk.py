@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vfnode.training.synthetic.canvas import Canvas, FloatArray, Image
 from vfnode.training.synthetic.column3d import Spine
+from vfnode.training.synthetic.voxel_canvas import Canvas, FloatArray, Image
 
 # Position in levels (C2 = 0, T1 = 6, L1 = 18, L5 = 22) of each row of the tables.
 _AT = np.array([-7, -3, 0, 3, 5, 6, 7.5, 9, 11, 13, 15, 17, 19, 21, 23, 25, 28, 32.0])

@@ -12,8 +12,8 @@ from scipy.ndimage import gaussian_filter
 
 from vfnode.training.synthetic.anatomy import LEVELS
 from vfnode.training.synthetic.bone_look import BoneLook
-from vfnode.training.synthetic.canvas import Box, Canvas, Image
 from vfnode.training.synthetic.column3d import SolidVertebra, Spine
+from vfnode.training.synthetic.voxel_canvas import Box, Canvas, Image
 
 # Level positions (C2 = 0, T1 = 6, L1 = 18): how heart-shaped a body is; Panjabi et al. 1991.
 _TAPER_AT, _TAPER = (0, 6, 9, 13, 17, 20), (0.1, 0.4, 1.0, 1.0, 0.6, 0.3)
