@@ -6,8 +6,8 @@ from scipy.ndimage import map_coordinates
 
 from vfnode.training.synthetic.anatomy import LEVELS, sample_column
 from vfnode.training.synthetic.plane.bone import BodyPatch, draw_focus
-from vfnode.training.synthetic.plane.canvas import Canvas, coverage
 from vfnode.training.synthetic.plane.degrade import degrade
+from vfnode.training.synthetic.plane.polygon_canvas import Canvas, coverage
 from vfnode.training.synthetic.plane.sagittal import draw_natural, draw_straightened
 from vfnode.training.synthetic.plane.sagittal_curve import curve_through
 

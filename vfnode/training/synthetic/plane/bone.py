@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vfnode.training.synthetic.anatomy import PlacedVertebra
-from vfnode.training.synthetic.plane.canvas import Canvas
 from vfnode.training.synthetic.plane.patient import Patient
+from vfnode.training.synthetic.plane.polygon_canvas import Canvas
 
 _ALONG = np.unique(np.concatenate([np.linspace(0, 1, 29), [0.02, 0.05, 0.95, 0.98]]))
 _RIM_MM = 2.5  #: a rounded rim reaches so far from the corner

@@ -4,8 +4,8 @@ import numpy as np
 
 from vfnode.training.synthetic.anatomy import LEVELS, PlacedVertebra
 from vfnode.training.synthetic.plane.bone import BodyPatch
-from vfnode.training.synthetic.plane.canvas import Canvas
 from vfnode.training.synthetic.plane.patient import Patient
+from vfnode.training.synthetic.plane.polygon_canvas import Canvas
 
 #: Spinous process at some levels: slope below the horizontal (degrees), length, thickness (mm).
 _SPINOUS = {

@@ -13,8 +13,8 @@ from vfnode.training.synthetic.plane.bone import (
     draw_disc,
     draw_osteophytes,
 )
-from vfnode.training.synthetic.plane.canvas import Canvas
 from vfnode.training.synthetic.plane.patient import Patient, sample_patient
+from vfnode.training.synthetic.plane.polygon_canvas import Canvas
 from vfnode.training.synthetic.plane.posterior import (
     draw_atlas,
     draw_posterior,

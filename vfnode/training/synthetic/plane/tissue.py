@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vfnode.training.synthetic.plane.canvas import Canvas
 from vfnode.training.synthetic.plane.patient import Patient
+from vfnode.training.synthetic.plane.polygon_canvas import Canvas
 from vfnode.training.synthetic.plane.texture import wobble
 
 
