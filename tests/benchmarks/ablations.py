@@ -41,13 +41,13 @@ from vfnode.networks.vertebra_detector import VertebraDetector
 from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.straighten import StraightenedSagittal, straighten
 from vfnode.spine.volume import FloatArray
-from vfnode.training.detector_data import detector_batch, random_crop
-from vfnode.training.detector_loss import detector_loss
 from vfnode.training.loop import LoopOptions, LossFunction, train
-from vfnode.training.sagittal_cache import SagittalCache, sagittal_cache
 from vfnode.training.site_data import ReadSpine
-from vfnode.training.site_sagittal import read_curve
-from vfnode.training.vertebrae import CROP, Detect, held_out_figures
+from vfnode.training.vertebrae.batches import detector_batch, random_crop
+from vfnode.training.vertebrae.drawn_images import SagittalCache, sagittal_cache
+from vfnode.training.vertebrae.loss import detector_loss
+from vfnode.training.vertebrae.recipe import CROP, Detect, held_out_figures
+from vfnode.training.vertebrae.site_images import read_curve
 
 LIST = Path(__file__).parent / "reference_cases.json"
 BATCH, SEED = 8, 1

@@ -18,7 +18,7 @@ from vfnode.inference.detect_vertebrae import normalise
 from vfnode.inference.suppress import suppress
 from vfnode.networks.vertebra_detector import CHANNELS, MULTIPLE, VertebraDetector
 from vfnode.spine.vertebra import Vertebra
-from vfnode.training.detector_data import Crop
+from vfnode.training.vertebrae.batches import Crop
 
 STRIDE = 8  #: image pixels a cell
 POOL = 4  #: cells of the backbone a cell of the head

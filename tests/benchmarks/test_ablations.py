@@ -15,8 +15,8 @@ from tests.benchmarks.anchor_boxes import (
     encoded,
 )
 from tests.training.test_vertebrae import crop_with
-from vfnode.training.detector_data import detector_batch
-from vfnode.training.detector_loss import detector_loss
+from vfnode.training.vertebrae.batches import detector_batch
+from vfnode.training.vertebrae.loss import detector_loss
 
 BODY = np.array([[[10, 12], [11, 27]], [[22, 13], [22, 26]], [[34, 12], [33, 28]]], float)
 

@@ -7,7 +7,7 @@ import pytest
 
 from vfnode.training.keypoints.drawn_columns import column_cache
 from vfnode.training.parallel import batch_stream, in_order
-from vfnode.training.sagittal_cache import sagittal_cache
+from vfnode.training.vertebrae.drawn_images import sagittal_cache
 
 
 def squared(step: int) -> np.ndarray:

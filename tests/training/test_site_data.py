@@ -15,14 +15,14 @@ from vfnode.errors import TrainingError, UnreadableInputError
 from vfnode.inference.bundle import load_bundle
 from vfnode.spine.vertebra import COLUMNS, ENDS
 from vfnode.spine.volume import CTVolume
-from vfnode.training.detector_data import detector_batch
 from vfnode.training.keypoints.batches import refiner_batch
 from vfnode.training.keypoints.recipe import KeypointsSizes, keypoints_recipe
 from vfnode.training.keypoints.site_bodies import SiteBodies, body_cuts
 from vfnode.training.run import TrainingOptions, train_bundle
 from vfnode.training.site_data import Fold, ReadSpine
-from vfnode.training.site_sagittal import SiteImages, sagittal_looks
-from vfnode.training.vertebrae import VertebraeSizes, vertebrae_recipe
+from vfnode.training.vertebrae.batches import detector_batch
+from vfnode.training.vertebrae.recipe import VertebraeSizes, vertebrae_recipe
+from vfnode.training.vertebrae.site_images import SiteImages, sagittal_looks
 
 BONE_HU, SOFT_HU = 300, 60
 MIDDLES_MM = (25.0, 0.0, -25.0)  #: z of the phantom's bodies, 20 mm high and deep

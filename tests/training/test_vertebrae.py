@@ -6,12 +6,12 @@ import torch
 
 from vfnode.inference.bundle import load_bundle
 from vfnode.inference.detect_vertebrae import OFFSET_MM
-from vfnode.training.detector_data import Crop, detector_batch, random_crop
-from vfnode.training.detector_loss import detector_loss
 from vfnode.training.keypoints.recipe import KeypointsSizes, keypoints_recipe
 from vfnode.training.run import TrainingOptions, train_bundle
-from vfnode.training.sagittal_cache import sagittal_cache
-from vfnode.training.vertebrae import VertebraeSizes, vertebrae_recipe
+from vfnode.training.vertebrae.batches import Crop, detector_batch, random_crop
+from vfnode.training.vertebrae.drawn_images import sagittal_cache
+from vfnode.training.vertebrae.loss import detector_loss
+from vfnode.training.vertebrae.recipe import VertebraeSizes, vertebrae_recipe
 
 
 def crop_with(centres_px: list[tuple[float, float]]) -> Crop:

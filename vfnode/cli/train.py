@@ -100,7 +100,7 @@ def _recipe(
     from vfnode.training.keypoints.recipe import KeypointsSizes, keypoints_recipe  # noqa: PLC0415
     from vfnode.training.levels.recipe import LevelsSizes, levels_recipe  # noqa: PLC0415
     from vfnode.training.spine.recipe import SpineSizes, spine_recipe  # noqa: PLC0415
-    from vfnode.training.vertebrae import VertebraeSizes, vertebrae_recipe  # noqa: PLC0415
+    from vfnode.training.vertebrae.recipe import VertebraeSizes, vertebrae_recipe  # noqa: PLC0415
 
     if label_maps is not None and role != "levels":
         raise TrainingError(f"{role} does not learn from label maps: leave out --label-maps")

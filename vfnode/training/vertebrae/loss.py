@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from vfnode.inference.detect_vertebrae import OFFSET_MM
-from vfnode.training.detector_data import DetectorBatch
+from vfnode.training.vertebrae.batches import DetectorBatch
 
 _POSITIVE_WEIGHT = 3.0
 _LOWEST_MM = 1.0

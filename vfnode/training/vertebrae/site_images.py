@@ -11,10 +11,10 @@ from vfnode.spine.curve import SpineCurve
 from vfnode.spine.curve_through import curve_through
 from vfnode.spine.straighten import straighten
 from vfnode.spine.volume import FloatArray
-from vfnode.training.detector_data import BEYOND_HU, Crop, random_placement
 from vfnode.training.site_arrays import inside_hexagon, keep, varied
 from vfnode.training.site_data import ReadCT, ReadSpine, SiteData
 from vfnode.training.synthetic.plane.degrade import AIR_HU
+from vfnode.training.vertebrae.batches import BEYOND_HU, Crop, random_placement
 
 LOOKS = 3  #: images a CT: along the read curve, and along curves as wrong as a localiser's
 _CURVE_ERROR_MM = 1.0  #: root mean square of the wrong ones, up to twice

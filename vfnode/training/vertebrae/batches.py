@@ -8,9 +8,9 @@ from scipy.ndimage import affine_transform
 
 from vfnode.inference.detect_vertebrae import OFFSET_MM, normalise
 from vfnode.networks.vertebra_detector import STRIDE
-from vfnode.training.sagittal_cache import SagittalCache
 from vfnode.training.synthetic.plane.apparent import apparent_keypoints
 from vfnode.training.synthetic.plane.degrade import AIR_HU, cut_field_of_view, degrade
+from vfnode.training.vertebrae.drawn_images import SagittalCache
 
 RADIUS_MM = 5.0  #: a pixel this near to a body's centre is positive
 BEYOND_HU = -9000.0  #: marks what lies outside the drawn image

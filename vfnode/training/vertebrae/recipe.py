@@ -13,14 +13,14 @@ from vfnode.inference.detect_vertebrae import detect_in_image
 from vfnode.networks.vertebra_detector import VertebraDetector
 from vfnode.spine.vertebra import Vertebra
 from vfnode.training.cards import vertebrae_card
-from vfnode.training.detector_data import Crop, DetectorBatch, detector_batch, random_crop
-from vfnode.training.detector_loss import detector_loss
 from vfnode.training.figures import match, measurement_figures
 from vfnode.training.run import Recipe, TrainingOptions
-from vfnode.training.sagittal_cache import SagittalCache, sagittal_cache
 from vfnode.training.site_data import SYNTHETIC_ONLY, SiteData, command, facts
-from vfnode.training.site_sagittal import SiteImages
 from vfnode.training.synthetic.plane.sagittal import GENERATOR_VERSION
+from vfnode.training.vertebrae.batches import Crop, DetectorBatch, detector_batch, random_crop
+from vfnode.training.vertebrae.drawn_images import SagittalCache, sagittal_cache
+from vfnode.training.vertebrae.loss import detector_loss
+from vfnode.training.vertebrae.site_images import SiteImages
 
 CROP = (256, 128)
 _WHOLE = (336, 160)
