@@ -18,11 +18,11 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from vfnode.node.testing.storage_peer.ports import free_port, wait_for_port
 
 from tests.end_to_end.peers import Node, Orthanc, send, write_settings
 from tests.node.factories import FACTS
 from vfnode.dicom.ct_writer import write_ct_series
+from vfnode.node.testing.ports import free_port, wait_for_port
 from vfnode.spine.volume import CTVolume
 
 SLICES, MATRIX, SENDERS, ROUNDS = 200, 512, 4, 3

@@ -14,7 +14,6 @@ from pydicom.uid import (
     KeyObjectSelectionDocumentStorage,
     SecondaryCaptureImageStorage,
 )
-from vfnode.node.jobs.delivery_steps.storage_scu import UNCOMPRESSED
 
 from vfnode.dicom.checks.rules import RULES
 from vfnode.dicom.reading.identity_header import OPTIONAL, REQUIRED, SEQUENCES
@@ -22,6 +21,7 @@ from vfnode.dicom.results.fracture_sr_2d import FALLBACKS
 from vfnode.dicom.results.outputs import OUTPUTS
 from vfnode.dicom.templates import load_template
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, unit_of
+from vfnode.node.delivery.storage_scu import UNCOMPRESSED
 from vfnode.node.receiving.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES
 
 DOCS = Path(__file__).parents[2] / "docs"

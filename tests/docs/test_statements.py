@@ -13,9 +13,6 @@ from pydicom.uid import (
     MRImageStorage,
 )
 from pynetdicom import AE
-from vfnode.node.jobs.delivery_steps.object_forms import forms_of
-from vfnode.node.jobs.delivery_steps.result_object import result_objects
-from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.docs.tables import STATEMENTS, TABLES, sent_classes, with_tables
 from tests.factories import CREATED, make_analysis, make_series
@@ -23,9 +20,12 @@ from tests.node.factories import node_settings
 from vfnode.dicom.results.outputs import OUTPUTS, build_and_write
 from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
+from vfnode.node.delivery.object_forms import forms_of
+from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES, StorageSCP
+from vfnode.node.testing.ports import free_port
 
 CONFORMANCE = STATEMENTS[0].read_text("utf-8")
 

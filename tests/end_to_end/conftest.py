@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import Node, Orthanc, write_settings
 from tests.node.factories import write_ct
 from vfnode.node.testing.orthanc import PROGRAM
+from vfnode.node.testing.ports import free_port
 
 needs_peers = pytest.mark.skipif(
     not (PROGRAM and shutil.which("dcmsend")),

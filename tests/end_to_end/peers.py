@@ -10,12 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vfnode.node.testing.storage_peer.ports import answers
-
 from vfnode.node.jobs.admin import list_jobs
 from vfnode.node.jobs.job import Job
 from vfnode.node.settings.settings import Settings, load_settings
 from vfnode.node.testing import orthanc
+from vfnode.node.testing.ports import answers
 
 HERE = Path(__file__).parent
 FAKE_COMPUTE = HERE.parent / "node" / "fake_compute.py"

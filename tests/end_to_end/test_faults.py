@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
-from vfnode.node.jobs.delivery_steps.storage_scu import send_files
 
 from tests.end_to_end.cut_network import CutOrthanc, cut_network
 from tests.end_to_end.holding_proxy import HoldingProxy
 from tests.end_to_end.peers import children_of, send, wait_until
 from tests.node.factories import FACTS, write_ct
 from vfnode.errors import DeliveryDeferredError
+from vfnode.node.delivery.storage_scu import send_files
 
 
 def study(folder, name):

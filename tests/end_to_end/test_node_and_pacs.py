@@ -2,10 +2,10 @@
 
 import pytest
 from pydicom import dcmread
-from vfnode.node.testing.storage_peer.ports import answers
 
 from tests.end_to_end.holding_proxy import HoldingProxy
 from tests.end_to_end.peers import alive, children_of, send, wait_until
+from vfnode.node.testing.ports import answers
 
 SR, SC = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.7"
 

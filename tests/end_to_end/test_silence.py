@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from pydicom import dcmread
-from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import Node, send, wait_until, write_settings
 from tests.node.factories import FACTS, write_ct
+from vfnode.node.testing.ports import free_port
 
 CANARIES: dict[str, Any] = {
     "patient_name": "Canary^Zwitscher",

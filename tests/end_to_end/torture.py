@@ -24,15 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from pydicom import dcmread
-from vfnode.node.jobs.delivery_steps.storage_scu import ALREADY_STORED, send_files
-from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.holding_proxy import HoldingProxy
 from tests.end_to_end.peers import Node, Orthanc, wait_until, write_settings
 from tests.node.factories import FACTS, write_ct
 from vfnode.errors import DeliveryError
+from vfnode.node.delivery.storage_scu import ALREADY_STORED, send_files
 from vfnode.node.jobs.admin import list_jobs
 from vfnode.node.jobs.job import FINAL, JobState
+from vfnode.node.testing.ports import free_port
 
 SLICES = 6
 STAGES = ("receive", "queued", "compute", "build", "deliver")

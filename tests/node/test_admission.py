@@ -9,18 +9,18 @@ from pydantic import ValidationError
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification
-from vfnode.node.jobs.delivery_steps.storage_scu import send_files
-from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import node_settings, write_ct
 from vfnode.errors import DeliveryDeferredError
+from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.receiving.admission import Admission, Refusal
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings.receiving import ReceivingSection
 from vfnode.node.settings.settings import Settings
+from vfnode.node.testing.ports import free_port
 
 SITE = ("CT1@192.0.2.7", "*@10.1.0.0/16", "*@::1")
 

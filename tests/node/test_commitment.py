@@ -8,22 +8,22 @@ import pytest
 from pydicom import Dataset
 from pynetdicom import AE, build_role, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
-from vfnode.node.jobs.delivery_steps.commitment import Commitments
-from vfnode.node.jobs.delivery_steps.commitment_book import CommitmentBook
-from vfnode.node.jobs.delivery_steps.cstore import CStoreDestination, peer_of
-from vfnode.node.jobs.delivery_steps.result_object import result_objects
-from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import Orthanc, wait_until
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError
+from vfnode.node.delivery.commitment import Commitments
+from vfnode.node.delivery.commitment_book import CommitmentBook
+from vfnode.node.delivery.cstore import CStoreDestination, peer_of
+from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.testing.orthanc import PROGRAM
+from vfnode.node.testing.ports import free_port
 
 needs_orthanc = pytest.mark.skipif(
     PROGRAM is None, reason="Orthanc is not installed (apt-get install orthanc)"

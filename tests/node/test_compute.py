@@ -7,13 +7,13 @@ import sys
 import numpy as np
 import pytest
 from pydicom import dcmread
-from vfnode.node.jobs.delivery_steps.result_object import result_objects
 
 from tests.node.factories import write_ct
 from vfnode.dicom.results.settings import ResultSettings
 from vfnode.node.compute.analysis_store import load_analysis, save_analysis
 from vfnode.node.compute.child import Computer
 from vfnode.node.compute.series_reader import refusal
+from vfnode.node.delivery.result_object import result_objects
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.reason import Reason
 from vfnode.spine.report import Analysis, FractureReport

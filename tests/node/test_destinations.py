@@ -12,14 +12,14 @@ from pynetdicom.sop_class import (
     SecondaryCaptureImageStorage,
     StudyRootQueryRetrieveInformationModelFind,
 )
-from vfnode.node.jobs.delivery_steps.destinations import DESTINATION_KINDS, make_destinations
-from vfnode.node.jobs.delivery_steps.result_object import result_objects
-from vfnode.node.jobs.delivery_steps.storage_scu import STORED
 
 from tests.end_to_end.peers import Orthanc
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError, SettingsError
+from vfnode.node.delivery.destinations import DESTINATION_KINDS, make_destinations
+from vfnode.node.delivery.result_object import result_objects
+from vfnode.node.delivery.storage_scu import STORED
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
 from vfnode.node.testing.orthanc import PROGRAM

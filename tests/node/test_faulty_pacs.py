@@ -6,12 +6,12 @@ import time
 
 import pytest
 from pynetdicom import AE, AllStoragePresentationContexts, evt
-from vfnode.node.jobs.delivery_steps.cstore import CStoreDestination
-from vfnode.node.jobs.delivery_steps.result_object import result_objects
 
 from tests.node.factories import write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError
+from vfnode.node.delivery.cstore import CStoreDestination
+from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
 

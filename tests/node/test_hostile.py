@@ -28,7 +28,6 @@ from pydicom.uid import (
 )
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
-from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import data_set, node_settings, received
@@ -37,6 +36,7 @@ from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.received_instance import ReceivedInstance
 from vfnode.node.receiving.storage_scp import CANNOT_UNDERSTAND, SUCCESS, StorageSCP, handle_store
+from vfnode.node.testing.ports import free_port
 
 TIMES = int(os.environ.get("VFNODE_HOSTILE", "1"))
 CASES, CONNECTIONS = 500 * TIMES, 250 * TIMES

@@ -13,14 +13,14 @@ from pydicom.uid import (
     EnhancedSRStorage,
     SecondaryCaptureImageStorage,
 )
-from vfnode.node.jobs.delivery_steps.cstore import CStoreDestination
-from vfnode.node.jobs.delivery_steps.object_forms import forms_of, held_form
-from vfnode.node.jobs.delivery_steps.result_object import result_objects
-from vfnode.node.jobs.delivery_steps.stow import StowDestination
 
 from tests.factories import CREATED, make_analysis, make_series
 from vfnode.dicom.results.outputs import build_and_write
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError
+from vfnode.node.delivery.cstore import CStoreDestination
+from vfnode.node.delivery.object_forms import forms_of, held_form
+from vfnode.node.delivery.result_object import result_objects
+from vfnode.node.delivery.stow import StowDestination
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
 from vfnode.node.testing.storage_peer import StoragePeer

@@ -5,16 +5,16 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from vfnode.node.jobs.delivery_steps.storage_scu import send_files
-from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import FACTS, fake_child, node_settings, series_uid, write_ct
 from vfnode.node.app import running
+from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs
 from vfnode.node.jobs.job import FINAL, JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.settings.choice import ChoiceSection
+from vfnode.node.testing.ports import free_port
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
-from vfnode.node.jobs.delivery_steps.commitment import Commitments
-from vfnode.node.jobs.delivery_steps.commitment_book import CommitmentBook
 
 from tests.node.factories import data_set, fake_child, node_settings, received
 from vfnode.durable_files import write_json
 from vfnode.node.compute.client import ComputeClient
 from vfnode.node.database import jobs
+from vfnode.node.delivery.commitment import Commitments
+from vfnode.node.delivery.commitment_book import CommitmentBook
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.ledger import Ledger

@@ -5,16 +5,16 @@ from contextlib import contextmanager
 import pytest
 from pydicom import dcmread
 from pydicom.uid import Comprehensive3DSRStorage
-from vfnode.node.jobs.delivery_steps.storage_scu import send_files
-from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import fake_child, node_settings, series_uid, write_ct
 from vfnode.node.app import running
+from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs, retry, wait_for
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.testing.ports import free_port
 from vfnode.node.testing.storage_peer import StoragePeer
 
 WAIT_S = 120.0

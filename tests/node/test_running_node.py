@@ -15,18 +15,18 @@ from pydicom.uid import (
     Comprehensive3DSRStorage,
     SecondaryCaptureImageStorage,
 )
-from vfnode.node.jobs.delivery_steps.storage_scu import send_files
-from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import FACTS, fake_child, node_settings, series_uid, write_ct
 from vfnode.errors import SettingsError, VfnodeError
 from vfnode.node.app import running
 from vfnode.node.compute.client import compute_program
+from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs, retry, wait_for
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import inbox_folder, job_folder
 from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.testing.ports import free_port
 from vfnode.node.testing.storage_peer import StoragePeer
 
 WAIT_S = 120.0

@@ -15,11 +15,10 @@ from pynetdicom.sop_class import (
     SecondaryCaptureImageStorage,
     Verification,
 )
-from vfnode.node.jobs.delivery_steps.storage_scu import send_files
-from vfnode.node.testing.storage_peer.ports import free_port
 
 from tests.node.factories import data_set, node_settings, received, write_ct
 from vfnode.errors import DeliveryDeferredError, SettingsError
+from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import (
@@ -31,6 +30,7 @@ from vfnode.node.receiving.storage_scp import (
     StorageSCP,
     handle_store,
 )
+from vfnode.node.testing.ports import free_port
 
 
 @pytest.fixture

@@ -9,19 +9,19 @@ import time
 from pathlib import Path
 
 import pytest
-from vfnode.node.jobs.delivery_steps.destinations import make_destinations
-from vfnode.node.jobs.delivery_steps.result_object import result_objects
-from vfnode.node.testing.storage_peer.ports import answers, free_port
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, SettingsError
+from vfnode.node.delivery.destinations import make_destinations
+from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.receiving import TLSSection
+from vfnode.node.testing.ports import answers, free_port
 from vfnode.node.tls import client_context, server_context
 
 DOC = Path(__file__).parents[2] / "docs" / "tls.md"

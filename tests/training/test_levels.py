@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from vfnode.training.levels.recipe.loss import level_loss
 
 from vfnode.inference.bundle import load_bundle
 from vfnode.networks.level_labeller import CLASSES, LevelLabeller
 from vfnode.spine.spine_box import VOXEL_MM
 from vfnode.training.levels.batches import ROWS, LevelBatches, random_part
 from vfnode.training.levels.boxes import FIRST_CLASS, LevelBox, cached_box
+from vfnode.training.levels.loss import level_loss
 from vfnode.training.levels.recipe import LevelsSizes, levels_recipe
 from vfnode.training.run import TrainingOptions, train_bundle
 from vfnode.training.spine.volumes import draw_volume

@@ -22,7 +22,7 @@ from rich.table import Table
 from vfnode.cli.demo_pacs import AE_TITLE, DemoPacs, demo_pacs
 from vfnode.cli.tables import grade_shown, patient_line, style_of, vertebra_name
 from vfnode.errors import VfnodeError
-from vfnode.node.testing.storage_peer.ports import free_port, wait_for_port
+from vfnode.node.testing.ports import free_port, wait_for_port
 from vfnode.spine.genant import GenantGrade, height_ratio
 from vfnode.spine.vertebra import COLUMNS, ENDS, heights_mm
 
@@ -50,7 +50,7 @@ def demo(
     The CT has known fractures; what is found is shown beside the truth. The PACS is
     an Orthanc of its own, or a storage SCP where none is installed.
     """
-    from vfnode.node.jobs.delivery_steps.storage_scu import send_files  # noqa: PLC0415
+    from vfnode.node.delivery.storage_scu import send_files  # noqa: PLC0415
 
     console = Console()
     out = _fresh(out.absolute())

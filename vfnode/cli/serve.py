@@ -43,7 +43,7 @@ def send(
     calling: Annotated[str, typer.Option(help="AE title that calls.")] = "VFNODE_SEND",
 ) -> None:
     """Send files by C-STORE, as a modality would."""
-    from vfnode.node.jobs.delivery_steps.storage_scu import send_files  # noqa: PLC0415
+    from vfnode.node.delivery.storage_scu import send_files  # noqa: PLC0415
 
     files = _files(paths)
     with Progress(console=Console(), transient=True) as progress:
@@ -90,9 +90,9 @@ def retry(
 
     What was delivered is not sent again.
     """
-    from vfnode.node import catalogue  # noqa: PLC0415
+    from vfnode.node.jobs import admin  # noqa: PLC0415
 
-    catalogue.retry(load_settings(settings), job_id)
+    admin.retry(load_settings(settings), job_id)
     print(f"job {job_id} begins again when the node runs")
 
 

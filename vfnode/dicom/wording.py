@@ -1,4 +1,4 @@
-"""DOCSTRING"""
+"""Words that every output shares: level, ratio, reason, fracture answer."""
 
 from __future__ import annotations
 

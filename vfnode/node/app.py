@@ -18,9 +18,9 @@ from vfnode.dicom.reading.series_facts import read_facts
 from vfnode.errors import SettingsError
 from vfnode.node.clock import Duties, start_clock
 from vfnode.node.compute.client import ChildProgram, ComputeClient, compute_program
-from vfnode.node.jobs.delivery_steps.commitment import Commitments
-from vfnode.node.jobs.delivery_steps.commitment_book import CommitmentBook
-from vfnode.node.jobs.delivery_steps.destinations import make_destinations
+from vfnode.node.delivery.commitment import Commitments
+from vfnode.node.delivery.commitment_book import CommitmentBook
+from vfnode.node.delivery.destinations import make_destinations
 from vfnode.node.jobs.job_folder import inbox_folder
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.parts import Parts

@@ -1,4 +1,4 @@
-"""DOCSTRING"""
+"""The key of a series: its study and itself."""
 
 from __future__ import annotations
 

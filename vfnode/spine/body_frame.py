@@ -1,4 +1,4 @@
-"""DOCSTRING"""
+"""The frame of one body: its axes against those of the patient."""
 
 from __future__ import annotations
 

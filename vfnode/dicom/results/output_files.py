@@ -1,4 +1,4 @@
-"""DOCSTRING"""
+"""The files of one result, by the names that settings use."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ OBJECT_FILES = {
     "key_objects": "pictures.ko.dcm",
 }
 POSITIVE = {GenantGrade.MODERATE.value, GenantGrade.SEVERE.value}
-
-RESULT_JSON = "result.json"
 
 
 def holds_fracture(folder: Path) -> bool:

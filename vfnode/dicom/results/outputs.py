@@ -26,7 +26,7 @@ from vfnode.dicom.results.fhir_report import build_fhir
 from vfnode.dicom.results.hl7_report import build_hl7
 from vfnode.dicom.results.key_objects import build_key_objects
 from vfnode.dicom.results.liaison_line import build_liaison_line
-from vfnode.dicom.results.output_files import RESULT_JSON
+from vfnode.dicom.results.output_files import RESULT_NAME
 from vfnode.dicom.results.picture_sc import (
     build_annotated_sc,
     build_plain_sc,
@@ -133,7 +133,7 @@ def build_and_write(
         }
     timed = analysis.with_timing("build", time.perf_counter() - started)
     timed = timed.with_timing("total", sum(timed.report.timing_s.values()))
-    files[RESULT_JSON] = _json(
+    files[RESULT_NAME] = _json(
         build_result(timed.report, series, used.version, pictures.annotated.geometry)
     )
     write_together(folder, files)

@@ -1,4 +1,4 @@
-"""DOCSTRING"""
+"""The parts of the results that a site decides: which objects, language, series numbers."""
 
 from __future__ import annotations
 

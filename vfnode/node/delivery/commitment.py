@@ -21,9 +21,9 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPu
 
 from vfnode.dicom.uids import derive_uid
 from vfnode.errors import DeliveryDeferredError
-from vfnode.node.jobs.delivery_steps.commitment_book import CommitmentBook, CommitmentReport
-from vfnode.node.jobs.delivery_steps.result_object import ResultObject
-from vfnode.node.jobs.delivery_steps.storage_scu import Peer, association
+from vfnode.node.delivery.commitment_book import CommitmentBook, CommitmentReport
+from vfnode.node.delivery.result_object import ResultObject
+from vfnode.node.delivery.storage_scu import Peer, association
 
 REQUEST_COMMITMENT = 1  #: action type (PS3.4 J.3.2)
 SUCCESS, NO_SUCH_TRANSACTION = 0x0000, 0x0115  #: PS3.7 annex C: invalid argument value

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pydicom import dcmread
 
 from vfnode.errors import DeliveryRefusedError, ResultError
-from vfnode.node.jobs.delivery_steps.archive_query import held_by_archive
-from vfnode.node.jobs.delivery_steps.object_forms import form_for, forms_of
-from vfnode.node.jobs.delivery_steps.result_object import OnStored, ResultObject
-from vfnode.node.jobs.delivery_steps.storage_scu import Peer, association, store
+from vfnode.node.delivery.archive_query import held_by_archive
+from vfnode.node.delivery.object_forms import form_for, forms_of
+from vfnode.node.delivery.result_object import OnStored, ResultObject
+from vfnode.node.delivery.storage_scu import Peer, association, store
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
 from vfnode.node.tls import client_context

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from vfnode.errors import SettingsError
-from vfnode.node.jobs.delivery_steps.cstore import CStoreDestination
-from vfnode.node.jobs.delivery_steps.folder import FolderDestination
-from vfnode.node.jobs.delivery_steps.result_object import OnStored, ResultObject
-from vfnode.node.jobs.delivery_steps.stow import StowDestination
+from vfnode.node.delivery.cstore import CStoreDestination
+from vfnode.node.delivery.folder import FolderDestination
+from vfnode.node.delivery.result_object import OnStored, ResultObject
+from vfnode.node.delivery.stow import StowDestination
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
 

@@ -11,7 +11,7 @@ from pydicom import dcmread
 
 from vfnode.durable_files import sync_folder
 from vfnode.errors import DeliveryDeferredError
-from vfnode.node.jobs.delivery_steps.result_object import OnStored, ResultObject
+from vfnode.node.delivery.result_object import OnStored, ResultObject
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
 

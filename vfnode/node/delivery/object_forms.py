@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vfnode.dicom.results.fracture_sr_2d import FALLBACKS, flat_report, flat_uid
 from vfnode.durable_files import sync_file, sync_folder
-from vfnode.node.jobs.delivery_steps.result_object import ResultObject
+from vfnode.node.delivery.result_object import ResultObject
 
 FOLDER = "other-forms"
 

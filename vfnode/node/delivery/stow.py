@@ -17,10 +17,10 @@ from vfnode.errors import (
     ResultError,
     SettingsError,
 )
-from vfnode.node.jobs.delivery_steps.archive_query import identifier
-from vfnode.node.jobs.delivery_steps.object_forms import forms_of, written_form
-from vfnode.node.jobs.delivery_steps.result_object import OnStored, ResultObject
-from vfnode.node.jobs.delivery_steps.storage_scu import OUT_OF_RESOURCES, PROCESSING_FAILURE
+from vfnode.node.delivery.archive_query import identifier
+from vfnode.node.delivery.object_forms import forms_of, written_form
+from vfnode.node.delivery.result_object import OnStored, ResultObject
+from vfnode.node.delivery.storage_scu import OUT_OF_RESOURCES, PROCESSING_FAILURE
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
 

@@ -1,4 +1,4 @@
-"""The catalogue of jobs as seen from outside the node: list them, wait for one, try one again.
+"""Administration of jobs from outside the node: list them, wait for one, try one again.
 
 The node may run or not: all of it goes by the database.
 """

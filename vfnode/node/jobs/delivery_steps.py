@@ -9,10 +9,10 @@ from __future__ import annotations
 import structlog
 
 from vfnode.errors import DeliveryDeferredError, DeliveryError, DeliveryRefusedError
-from vfnode.node.jobs.delivery_steps.cstore import peer_of
-from vfnode.node.jobs.delivery_steps.object_forms import forms_of, held_form
-from vfnode.node.jobs.delivery_steps.result_object import OnStored, ResultObject, result_objects
-from vfnode.node.jobs.delivery_steps.storage_scu import ALREADY_STORED
+from vfnode.node.delivery.cstore import peer_of
+from vfnode.node.delivery.object_forms import forms_of, held_form
+from vfnode.node.delivery.result_object import OnStored, ResultObject, result_objects
+from vfnode.node.delivery.storage_scu import ALREADY_STORED
 from vfnode.node.jobs.job import Job, JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.parts import Parts

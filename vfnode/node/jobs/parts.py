@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vfnode.node.jobs.delivery_steps.commitment import Commitments
-from vfnode.node.jobs.delivery_steps.destinations import Destination
+from vfnode.node.delivery.commitment import Commitments
+from vfnode.node.delivery.destinations import Destination
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.settings.settings import Settings

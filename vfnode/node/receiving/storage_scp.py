@@ -23,8 +23,8 @@ from pynetdicom.sop_class import (
 
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from vfnode.errors import InboxFullError, InvalidInstanceError, SettingsError
+from vfnode.node.delivery.commitment import Commitments
 from vfnode.node.dimse import keep_identifiers_out_of_logs, send_at_once
-from vfnode.node.jobs.delivery_steps.commitment import Commitments
 from vfnode.node.receiving.admission import Admission, handle_requested
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Arrival, Inbox

@@ -1,4 +1,4 @@
-"""DOCSTRING"""
+"""Settings of the results: limits, objects, language."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ from vfnode.node.settings.machine import (
     RetentionSection,
 )
 from vfnode.node.settings.receiving import ReceivingSection, TLSSection
+from vfnode.node.settings.results import ResultsSection
 from vfnode.node.settings.section import Section
-from vfnode.node.settings.settings.results import ResultsSection
 
 ENVIRONMENT_PREFIX = "VFNODE_"
 WIDTH = 88  #: characters of a comment line in the documented TOML

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vfnode.errors import VfnodeError
-from vfnode.node.testing.storage_peer.ports import START_S, free_port, wait_for_port
+from vfnode.node.testing.ports import START_S, free_port, wait_for_port
 
 #: Where it is installed; None where it is not. Debian's folder is not on a user's path.
 PROGRAM = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")

@@ -1,4 +1,4 @@
-"""DOCSTRING"""
+"""Free TCP ports, and peers that need a moment to listen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DOCSTRING"""
+"""Loss of the level labeller."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from vfnode.training.cards import levels_card
 from vfnode.training.levels.batches import WINDOW_HU, LevelBatches
 from vfnode.training.levels.boxes import LevelBox, cached_box
 from vfnode.training.levels.label_maps import label_map_boxes
-from vfnode.training.levels.recipe.loss import level_loss
+from vfnode.training.levels.loss import level_loss
 from vfnode.training.run import Recipe, TrainingOptions
 from vfnode.training.site_data import SYNTHETIC_ONLY, command
 from vfnode.training.synthetic.scene import GENERATOR_VERSION
