@@ -43,7 +43,7 @@ soak: setup debian  ## 300 studies from four senders at once, through the networ
 	$(BIN)/python -m tests.end_to_end.soak
 
 hostile: setup  ## hostile input, 10,000 cases each and 5,000 connections
-	VFNODE_HOSTILE=20 OMP_NUM_THREADS=1 $(BIN)/pytest tests/node/test_hostile.py
+	VFNODE_HOSTILE=20 OMP_NUM_THREADS=1 $(BIN)/pytest tests/node/receiving/test_hostile.py
 
 evaluate: setup  ## the evaluation page: references, semi-real and synthetic CT
 	$(BIN)/vfnode evaluate reference:tests/benchmarks/reference_cases.json \

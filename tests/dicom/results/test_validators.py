@@ -11,7 +11,7 @@ from pydicom.uid import ComprehensiveSRStorage
 
 from tests.dicom.answers import ANALYSES, groups, items
 from tests.dicom.dirty_headers import TRAPS, spoil
-from tests.dicom.test_enhanced_ct import frames_of, write_enhanced_ct
+from tests.dicom.reading.test_enhanced_ct import frames_of, write_enhanced_ct
 from tests.dicom.tools import dciodvfy_errors, tool
 from tests.factories import (
     CREATED,
@@ -140,7 +140,7 @@ def pixelmed_says(paths: list[Path]) -> list[str]:
             *(tool("java"), "-Xss512m", "-Xmx4g", "-XX:TieredStopAtLevel=1"),
             *(f"-Djdk.xml.xpath{limit}Limit=0" for limit in ("ExprOp", "TotalOp", "ExprGrp")),
             *("-cp", ":".join(str(jars / f"{name}.jar") for name in names)),
-            str(Path(__file__).with_name("ValidateReports.java")),
+            str(Path(__file__).parents[1] / "ValidateReports.java"),
             *map(str, paths),
         ],
         capture_output=True,
