@@ -1,4 +1,7 @@
-"""The house has one direction: errors <- spine <- (inference | dicom) <- node <- cli."""
+"""The house has one direction, and its rooms have doors.
+
+``errors <- durable_files <- spine <- (inference | dicom) <- node <- cli``
+"""
 
 import ast
 from pathlib import Path
@@ -9,14 +12,34 @@ PACKAGE = Path(__file__).parents[1] / "vfnode"
 
 ALLOWED = {
     "errors": set(),
+    "durable_files": {"errors"},
     "networks": set(),
-    "spine": {"errors"},
-    "inference": {"errors", "spine", "networks"},
-    "dicom": {"errors", "spine"},
-    "training": {"errors", "spine", "networks", "inference"},
-    "evaluation": {"errors", "spine", "networks", "inference", "dicom"},
-    "node": {"errors", "spine", "inference", "dicom"},
-    "cli": {"errors", "spine", "inference", "dicom", "node", "training", "evaluation"},
+    "spine": {"errors", "durable_files"},
+    "inference": {"errors", "durable_files", "spine", "networks"},
+    "dicom": {"errors", "durable_files", "spine"},
+    "training": {"errors", "durable_files", "spine", "networks", "inference"},
+    "evaluation": {"errors", "durable_files", "spine", "networks", "inference", "dicom"},
+    "node": {"errors", "durable_files", "spine", "inference", "dicom"},
+    "cli": {
+        "errors",
+        "durable_files",
+        "spine",
+        "inference",
+        "dicom",
+        "node",
+        "training",
+        "evaluation",
+    },
+}
+#: room -> rooms that it has no door to
+CLOSED = {
+    "node/receiving": {"node/jobs", "node/delivery", "node/compute"},
+    "node/delivery": {"node/jobs", "node/receiving", "node/compute"},
+    "node/compute": {"node/jobs", "node/receiving", "node/delivery"},
+    "node/settings": {"node/jobs", "node/receiving", "node/delivery", "node/compute"},
+    "dicom/reading": {"dicom/picture", "dicom/results", "dicom/checks"},
+    "dicom/picture": {"dicom/results", "dicom/checks"},
+    "dicom/checks": {"dicom/picture", "dicom/results"},
 }
 #: library -> where it may be imported
 HOMES = {
@@ -69,3 +92,18 @@ def test_a_library_is_used_only_in_its_home(library):
     ]
 
     assert strangers == []
+
+
+@pytest.mark.parametrize("room", sorted(CLOSED))
+def test_a_room_has_no_door_to_those_above_it(room):
+    """Receiving knows nothing of jobs, pictures know nothing of reports."""
+    closed = {f"vfnode.{other.replace('/', '.')}" for other in CLOSED[room]}
+
+    opened = {
+        f"{path.name} -> {name}"
+        for path in (PACKAGE / room).glob("*.py")
+        for name in imports(path)
+        if any(name.startswith(f"{other}.") for other in closed)
+    }
+
+    assert opened == set()

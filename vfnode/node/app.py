@@ -84,7 +84,7 @@ def running(settings: Settings, program: ChildProgram) -> Iterator[None]:
             heartbeat=lambda: systemd.notify("WATCHDOG=1"),
         )
         stack.callback(start_clock(duties, settings.receiving.quiet_s).shutdown)
-        scp = StorageSCP(settings, parts.inbox, completeness, parts.commitments)
+        scp = StorageSCP(settings, parts.inbox, completeness, parts.commitments.handle_report)
         stack.callback(scp.stop, RECEIVING_PATIENCE_S)
         scp.start()
         systemd.notify("READY=1")

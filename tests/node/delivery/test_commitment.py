@@ -46,7 +46,9 @@ def node(tmp_path):
     book = CommitmentBook(ledger.engine)
     commitments = Commitments(book)
     completeness = Completeness(1.0, time.monotonic)
-    scp = StorageSCP(settings, Inbox(tmp_path / "inbox", 0), completeness, commitments)
+    scp = StorageSCP(
+        settings, Inbox(tmp_path / "inbox", 0), completeness, commitments.handle_report
+    )
     scp.start()
     yield SimpleNamespace(settings=settings, ledger=ledger, book=book, commitments=commitments)
     scp.stop(1.0)

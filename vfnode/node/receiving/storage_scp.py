@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from pydicom import uid
@@ -23,7 +24,6 @@ from pynetdicom.sop_class import (
 
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from vfnode.errors import InboxFullError, InvalidInstanceError, SettingsError
-from vfnode.node.delivery.commitment import Commitments
 from vfnode.node.dimse import keep_identifiers_out_of_logs, send_at_once
 from vfnode.node.receiving.admission import Admission, handle_requested
 from vfnode.node.receiving.completeness import Completeness
@@ -67,7 +67,8 @@ class StorageSCP:
         settings: AE title, address, limits and time-outs.
         inbox: takes the instances.
         completeness: is told what arrived.
-        commitments: hears what destinations say of Storage Commitment; None without any.
+        on_commitment_report: answers an N-EVENT-REPORT of Storage Commitment; None where no
+            destination is asked for it, and the class is then not offered.
     """
 
     def __init__(
@@ -75,12 +76,12 @@ class StorageSCP:
         settings: Settings,
         inbox: Inbox,
         completeness: Completeness,
-        commitments: Commitments | None = None,
+        on_commitment_report: Callable[[Event], tuple[int, None]] | None = None,
     ) -> None:
         self._settings = settings
         self._inbox = inbox
         self._completeness = completeness
-        self._commitments = commitments
+        self._on_commitment_report = on_commitment_report
         self._server: LimitedServer | None = None
 
     def start(self) -> None:
@@ -98,10 +99,10 @@ class StorageSCP:
             (evt.EVT_C_ECHO, handle_echo),
         ]
         entity = _application_entity(self._settings)
-        if self._commitments is not None:
+        if self._on_commitment_report is not None:
             # PS3.4 J.1: the PACS calls and keeps its role of SCP, which it must negotiate.
             entity.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
-            handlers.append((evt.EVT_N_EVENT_REPORT, self._commitments.handle_report))
+            handlers.append((evt.EVT_N_EVENT_REPORT, self._on_commitment_report))
         context = server_context(self._settings.tls) if self._settings.receiving.tls else None
         try:
             self._server = entity.make_server(
