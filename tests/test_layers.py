@@ -4,6 +4,8 @@
 """
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,16 +15,18 @@ PACKAGE = Path(__file__).parents[1] / "vfnode"
 ALLOWED = {
     "errors": set(),
     "durable_files": {"errors"},
+    "extras": {"errors"},
     "networks": set(),
     "spine": {"errors", "durable_files"},
     "inference": {"errors", "durable_files", "spine", "networks"},
     "dicom": {"errors", "durable_files", "spine"},
     "training": {"errors", "durable_files", "spine", "networks", "inference"},
     "evaluation": {"errors", "durable_files", "spine", "networks", "inference", "dicom"},
-    "node": {"errors", "durable_files", "spine", "inference", "dicom"},
+    "node": {"errors", "durable_files", "extras", "spine", "inference", "dicom"},
     "cli": {
         "errors",
         "durable_files",
+        "extras",
         "spine",
         "inference",
         "dicom",
@@ -47,6 +51,20 @@ HOMES = {
     "pydicom": {"dicom", "node"},
     "highdicom": {"dicom"},
     "pynetdicom": {"node"},
+    "SimpleITK": {"dicom"},
+    # Of extras: no other part may need them.
+    "numba": {"training"},
+    "sklearn": {"evaluation"},
+    "matplotlib": {"evaluation"},
+    "fhir": {"dicom"},
+    "hl7apy": {"dicom"},
+}
+#: What starts often, or stays running beside the compute process, does without torch.
+WITHOUT_TORCH = {
+    "vfnode --help": "sys.argv = ['vfnode', '--help']; from vfnode.cli import main; main()",
+    "vfnode jobs": "sys.argv = ['vfnode', 'jobs']; from vfnode.cli import main; main()",
+    "vfnode settings": "sys.argv = ['vfnode', 'settings']; from vfnode.cli import main; main()",
+    "the node": "import vfnode.node.app",
 }
 
 
@@ -107,3 +125,19 @@ def test_a_room_has_no_door_to_those_above_it(room):
     }
 
     assert opened == set()
+
+
+@pytest.mark.parametrize("command", sorted(WITHOUT_TORCH))
+def test_what_does_not_compute_never_loads_torch(command, tmp_path):
+    """Not by an import of an import either: 160 MB and a second at each start."""
+    script = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr))\n"
+        f"{WITHOUT_TORCH[command]}"
+    )
+
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert run.stderr.splitlines()[-1] == "False"

@@ -6,6 +6,7 @@ VfnodeError
 ├── UnreadableInputError     the file or folder cannot be read as CT: name it, give up
 ├── ModelError               a model folder is missing, damaged or of another kind
 ├── TrainingError            a training run cannot start or has diverged: change its options
+├── MissingExtraError        a package of an extra is not installed: install the extra
 ├── SettingsError            a setting is wrong: names the field and the remedy
 ├── ComputeError             the compute child died, hung or ran out of memory: retry once
 ├── InboxError
@@ -52,6 +53,10 @@ class ModelError(VfnodeError):
 
 class TrainingError(VfnodeError):
     """A training run cannot start or has diverged: change its options."""
+
+
+class MissingExtraError(VfnodeError):
+    """A package of an extra is not installed; the message names the extra to install."""
 
 
 class SettingsError(VfnodeError):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vfnode.extras import require_extra
+
 if TYPE_CHECKING:
     from vfnode.spine.volume import CTVolume
 
@@ -21,6 +23,7 @@ def contact_sheet(
     ] = None,
 ) -> None:
     """Draw what training reads, beside real CT, as one picture."""
+    require_extra("train", "vfnode contact-sheet")
     from vfnode.training.contact_sheet import contact_sheet as drawn  # noqa: PLC0415
 
     sheet = drawn(seed, count, [_volume(path) for path in ct or []])

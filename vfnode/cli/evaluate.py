@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from vfnode import __version__
-from vfnode.cli.folds import patients_of_folds
+from vfnode.extras import require_extra
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -56,6 +56,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of deformations, drawn CT and the bootstrap.")] = 1,
 ) -> None:
     """Measure how well vfnode measures: the paper's tables, plots, intervals."""
+    require_extra("evaluate", "vfnode evaluate")
     # Imported here: the node and the other commands do without scikit-learn and matplotlib.
     from vfnode.evaluation.datasets import adapter_of  # noqa: PLC0415
     from vfnode.evaluation.datasets.adapter import Options  # noqa: PLC0415
@@ -90,6 +91,8 @@ def _measured(
     Raises:
         ModelError: a folder without models or without a fold.
     """
+    # Imported here: torch takes a second and 160 MB, and `vfnode --help` does without it.
+    from vfnode.cli.folds import patients_of_folds  # noqa: PLC0415
     from vfnode.inference.bundle import models_dir  # noqa: PLC0415
     from vfnode.inference.pipeline import load_pipeline  # noqa: PLC0415
     from vfnode.inference.refine_keypoints import LOOKS  # noqa: PLC0415

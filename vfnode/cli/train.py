@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from vfnode.cli.training_data import site_data
 from vfnode.errors import TrainingError
+from vfnode.extras import require_extra
 
 if TYPE_CHECKING:
     from vfnode.training.loop import Progress as TrainingProgress
@@ -79,6 +80,7 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
     ] = None,
 ) -> None:
     """Train a model on synthetic CT, and on a site's own; resumable."""
+    require_extra("train", "vfnode train")
     from vfnode.training.run import TrainingOptions, train_bundle  # noqa: PLC0415
 
     options = TrainingOptions(minutes, work, out, seed, threads, device, workers, start)
