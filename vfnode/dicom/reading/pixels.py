@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.pixels import get_decoder, pixel_array
-from pydicom.uid import JPEGLSLossless, JPEGLSNearLossless
 
 from vfnode.dicom.reading.image_faults import ImageFault, told
 from vfnode.dicom.reading.slice_header import SliceHeader
@@ -21,8 +20,9 @@ Pixels = npt.NDArray[Any]
 #: Below the lowest HU of CT there is nothing: values beyond it are padding without a tag.
 LOWEST_HU = -1024
 INT16 = np.iinfo(np.int16)
-#: pydicom would take pylibjpeg first: 22 ms a slice of 512 x 512 against 7.
-FAST_DECODERS = {JPEGLSLossless: "pyjpegls", JPEGLSNearLossless: "pyjpegls"}
+#: Taken wherever it can: it refuses a frame that is cut short, while others that may be installed
+#: beside it (pylibjpeg-libjpeg: JPEG lossless, JPEG-LS) fill the rest with what they please.
+DECODER = "gdcm"
 
 
 def read_hu(slices: Sequence[SliceHeader]) -> npt.NDArray[np.int16]:
@@ -71,9 +71,8 @@ def _decoded_pixels(header: SliceHeader) -> Pixels:
         frames: Pixels = pydicom.dcmread(header.path).pixel_array
         chosen: Pixels = frames.reshape(-1, *frames.shape[-2:])[header.frame]
         return chosen
-    syntax = header.dataset.file_meta.TransferSyntaxUID
-    fast = FAST_DECODERS.get(syntax, "")
-    plugin = fast if fast in get_decoder(syntax).available_plugins else ""
+    decoder = get_decoder(header.dataset.file_meta.TransferSyntaxUID)
+    plugin = DECODER if DECODER in decoder.available_plugins else ""
     decoded: Pixels = pixel_array(header.path, index=header.frame, raw=True, decoding_plugin=plugin)
     return decoded
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from vfnode.errors import GeometryError
+from vfnode.errors import GeometryError, MissingExtraError
+from vfnode.extras import require_extra
 from vfnode.node.settings.section import Section
 from vfnode.spine.genant import GenantLimits
 
@@ -105,6 +106,16 @@ class ResultsSection(Section):
             self.limits()
         except GeometryError as error:
             raise ValueError(f"{error}; set mild > moderate > severe") from error
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> ResultsSection:
+        for name in ("fhir", "hl7"):
+            if getattr(self, name) != "never":
+                try:
+                    require_extra("his", f"{name} = {getattr(self, name)!r}")
+                except MissingExtraError as error:
+                    raise ValueError(f"{error}, or set it to 'never'") from error
         return self
 
     def limits(self) -> GenantLimits:
