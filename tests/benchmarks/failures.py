@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vfnode.cli.evaluate import synthesize
+from vfnode.cli.evaluate import no_models, synthesize
 from vfnode.evaluation.cases import Case, reading_of
 from vfnode.evaluation.datasets.adapter import Options
 from vfnode.evaluation.datasets.semi_real import cases
@@ -45,7 +45,7 @@ def worst(pipeline: Pipeline, rounds: int) -> list[Failure]:
     """The bodies with the largest errors of the ratio, worst first."""
     every = (
         failure
-        for case in cases(str(CASES), Options(synthesize, rounds))
+        for case in cases(str(CASES), Options(synthesize, no_models, rounds))
         for failure in failures_of(case, pipeline)
     )
     return heapq.nlargest(SHOWN, every, key=lambda failure: failure.error)

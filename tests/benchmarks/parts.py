@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.benchmarks.snap import snapped_reading
-from vfnode.cli.evaluate import synthesize
+from vfnode.cli.evaluate import no_models, synthesize
 from vfnode.evaluation import metrics
 from vfnode.evaluation.cases import Case, reading_of
 from vfnode.evaluation.datasets.adapter import Options
@@ -61,7 +61,7 @@ def main() -> None:
     given = parser.parse_args()
     pipeline = load_pipeline(given.models)
     results: dict[str, list[CaseResult]] = defaultdict(list)
-    for case in cases(str(CASES), Options(synthesize, given.rounds)):
+    for case in cases(str(CASES), Options(synthesize, no_models, given.rounds)):
         for name, result in measured(case, pipeline).items():
             results[name].append(result)
     print("| | " + " | ".join(COLUMNS) + " |\n|---|" + "--:|" * len(COLUMNS))

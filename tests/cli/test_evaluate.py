@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from tests.evaluation.factories import Remembered, column
 from tests.training.test_site_data import write_reference
 from vfnode.cli import app
-from vfnode.cli.evaluate import _Measured, _summarize, synthesize
+from vfnode.cli.evaluate import _Measured, _summarize, no_models, synthesize
 from vfnode.evaluation.datasets.adapter import Options
 
 
@@ -21,7 +21,9 @@ def test_each_fold_measures_its_own_patients_alone(tmp_path):
     ]
 
     with Console(stderr=True, quiet=True).status("") as status:
-        summary = _summarize(write_reference(tmp_path), Options(synthesize), folds, status)
+        summary = _summarize(
+            write_reference(tmp_path), Options(synthesize, no_models, no_models), folds, status
+        )
 
     assert [(r.patient, r.fold) for r in summary.results] == [
         ("anna", "first"),

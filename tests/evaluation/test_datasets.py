@@ -17,7 +17,9 @@ from vfnode.evaluation.datasets.synthetic import request
 from vfnode.evaluation.results import measure_all
 from vfnode.spine.vertebra import COLUMNS, ENDS
 
-OPTIONS = Options(lambda _: (empty_volume(), column(1.0, 1.0)), rounds=2)
+OPTIONS = Options(
+    lambda _: (empty_volume(), column(1.0, 1.0)), lambda _: column(1.0, 1.0), rounds=2
+)
 
 
 def named(keypoints):

@@ -12,13 +12,14 @@ import typer
 from rich.console import Console
 
 from vfnode import __version__
+from vfnode.errors import ModelError
 from vfnode.extras import require_extra
 
 if TYPE_CHECKING:
     from rich.status import Status
 
     from vfnode.evaluation.cases import Reading
-    from vfnode.evaluation.datasets.adapter import Options, SyntheticRequest
+    from vfnode.evaluation.datasets.adapter import Options, Read, SyntheticRequest
     from vfnode.evaluation.results import CaseResult
     from vfnode.evaluation.summary import DatasetSummary
     from vfnode.inference.pipeline import Pipeline
@@ -65,7 +66,7 @@ def evaluate(
     needed = any(adapter.needs_models(source) for adapter, source in named)
     measured = _measured(models, folds or [], pure, device) if needed else (_NO_MODELS,)
     with Console(stderr=True).status("starting") as status:
-        options = Options(synthesize, rounds, seed)
+        options = Options(synthesize, no_models, rounds, seed)
         summaries = [_summarize(name, options, measured, status) for name in datasets]
     _write(out, summaries, _described(measured, rounds, seed))
     print(f"{out / 'evaluation.html'}")
@@ -119,15 +120,27 @@ def _summarize(
     adapter, source = adapter_of(dataset)
     results: list[CaseResult] = []
     for one in measured:
+        read = no_models if one.pipeline is None else reader(one.pipeline)
         cases = (
             case
-            for case in adapter.cases(source, options)
+            for case in adapter.cases(source, replace(options, read=read))
             if one.patients is None or case.patient in one.patients
         )
         found = measure_all(cases, one.pipeline, lambda case: status.update(f"measuring {case}"))
         results += [replace(result, fold=one.fold) for result in found]
     status.update(f"bootstrap: {dataset}")
     return summarize(dataset, adapter.note, tuple(results), options.seed)
+
+
+def reader(pipeline: Pipeline) -> Read:
+    """What models see on a CT, where no person has read it."""
+    from vfnode.evaluation.cases import reading_of  # noqa: PLC0415
+
+    return lambda volume: reading_of(pipeline.analyze(volume))
+
+
+def no_models(volume: CTVolume) -> Reading:
+    raise ModelError(f"a CT of {volume.hu.shape} voxels has no reading, and no models are loaded")
 
 
 def synthesize(request: SyntheticRequest) -> tuple[CTVolume, Reading]:

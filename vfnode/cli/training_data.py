@@ -7,16 +7,18 @@ in reach, the one's cases become the other's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vfnode.cli.evaluate import synthesize
+from vfnode.cli.evaluate import reader, synthesize
 from vfnode.errors import TrainingError
 
 if TYPE_CHECKING:
-    from vfnode.evaluation.cases import Case
+    from vfnode.evaluation.cases import Case, Reading
+    from vfnode.evaluation.datasets.adapter import Read
+    from vfnode.spine.volume import CTVolume
     from vfnode.training.site_data import ReadSpine, SiteData
 
 
@@ -46,18 +48,34 @@ def site_data(
     from vfnode.evaluation.datasets.adapter import Options  # noqa: PLC0415
     from vfnode.evaluation.datasets.synthetic import SYNTHETIC  # noqa: PLC0415
 
+    options = Options(synthesize, _shipped_reading(), rounds, seed)
     found = []
     for dataset in datasets:
         adapter, source = adapter_of(dataset)
         if adapter.kind == SYNTHETIC.kind:
             raise TrainingError(f"{dataset} is the hold-out of the evaluation, never trained on")
-        for number, case in enumerate(adapter.cases(source, Options(synthesize, rounds, seed))):
+        for number, case in enumerate(adapter.cases(source, options)):
             if case.load is None:
                 raise TrainingError(f"{dataset} holds readings without CT: nothing to train on")
             key = f"{dataset} {number} {case.name} {seed}"
             found.append(ReadCT(key, case.patient, partial(_read, case)))
     parsed = None if fold is None else Fold.parse(fold)
     return SiteData(tuple(datasets), tuple(found), share, parsed, rounds)
+
+
+def _shipped_reading() -> Read:
+    """What the shipped models see on a CT; they are loaded when the first one is asked for."""
+    from vfnode.inference.bundle import models_dir  # noqa: PLC0415
+    from vfnode.inference.pipeline import load_pipeline  # noqa: PLC0415
+
+    @cache
+    def shipped() -> Read:
+        return reader(load_pipeline(models_dir(None), "cpu"))
+
+    def read(volume: CTVolume) -> Reading:
+        return shipped()(volume)
+
+    return read
 
 
 def _read(case: Case) -> ReadSpine:

@@ -22,7 +22,12 @@ from vfnode.spine.vertebra import heights_mm
 from vfnode.spine.volume import FloatArray
 
 KINDS = ("wedge", "biconcave", "crush")
-CLOSING_KINDS = ("wedge", "crush")  #: a dent is filled by the disc: no neighbour can close it
+UNIFORM = "uniform crush"  #: the whole depth loses the same: no height ratio shows it
+CLOSING_KINDS = (
+    "wedge",
+    "crush",
+    UNIFORM,
+)  #: a dent is filled by the disc: no neighbour can close it
 BAND_INSIDE_MM = 2.5  #: of bone below the endplate that moves with it
 BAND_SHARE = 0.3  #: at most, of the height that is left
 DISC_SHARE = 0.28  #: of the disc that moves with each endplate; its middle is stretched
@@ -45,8 +50,8 @@ class Deformation:
         GeometryError: an unknown kind, or numbers outside their range.
     """
 
-    kind: str  #: one of KINDS
-    ratio: float  #: wanted height ratio G, 0 to 1
+    kind: str  #: one of KINDS, or UNIFORM
+    ratio: float  #: wanted height ratio G, 0 to 1; of a uniform crush the share of height left
     superior_share: float = 0.5  #: of the loss at the upper endplate; the rest at the lower
     sharpness: float = 1.0  #: of a biconcave dent: 1 is smooth, larger is nearer to a V
     closing: float = 0.0  #: of a wedge's or crush's loss: neighbours close up; discs widen the rest
@@ -54,7 +59,7 @@ class Deformation:
     def __post_init__(self) -> None:
         shares = 0 <= self.superior_share <= 1 and 0 <= self.closing <= 1
         fine = shares and 0 < self.ratio < 1 and self.sharpness > 0
-        if self.kind not in KINDS or not fine:
+        if self.kind not in (*KINDS, UNIFORM) or not fine:
             raise GeometryError(f"not a deformation: {self}")
 
 
@@ -148,6 +153,8 @@ class Warp:
         """Share of the loss at u, from the front to the back of the body."""
         front, middle, back = self._wall
         along = np.clip((u - front) / (back - front), 0, 1)
+        if self.deformation.kind == UNIFORM:
+            return np.ones_like(u)
         if self.deformation.kind == "wedge":
             return np.asarray(1 - along)
         if self.deformation.kind == "crush":
@@ -185,11 +192,19 @@ def warp_of(keypoints_mm: FloatArray, index: int, deformation: Deformation) -> W
         return Warp(centre, rotation, bodies, at, still, axis, deformation, loss_mm)
 
     def excess(loss_mm: float) -> float:
-        return height_ratio(heights_mm(of_loss(loss_mm).forward(points))) - deformation.ratio
+        return _left(points, of_loss(loss_mm)) - deformation.ratio
 
     if most <= 0 or excess(0.0) <= 0 or excess(most) >= 0:
         raise GeometryError(f"a body of {heights_mm(points)} mm cannot become {deformation}")
     return of_loss(float(brentq(excess, 0.0, most, xtol=1e-3)))
+
+
+def _left(points: FloatArray, warp: Warp) -> float:
+    """What a warp leaves of a body: the height ratio, of a uniform crush the share of height."""
+    after = heights_mm(warp.forward(points))
+    if warp.deformation.kind == UNIFORM:
+        return float(after.mean() / heights_mm(points).mean())
+    return height_ratio(after)
 
 
 def _end(local: FloatArray, beyond: int, own: FloatArray) -> FloatArray:

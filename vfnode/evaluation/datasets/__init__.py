@@ -8,10 +8,12 @@ from vfnode.evaluation.datasets.cancer500 import CANCER500
 from vfnode.evaluation.datasets.reference import REFERENCE
 from vfnode.evaluation.datasets.semi_real import SEMI_REAL
 from vfnode.evaluation.datasets.synthetic import SYNTHETIC
+from vfnode.evaluation.datasets.thin import THIN, THIN_SEMI_REAL
 from vfnode.evaluation.datasets.verse import VERSE
 
 ADAPTERS: dict[str, Adapter] = {
-    adapter.kind: adapter for adapter in (REFERENCE, CANCER500, VERSE, SYNTHETIC, SEMI_REAL)
+    adapter.kind: adapter
+    for adapter in (REFERENCE, CANCER500, VERSE, SYNTHETIC, SEMI_REAL, THIN, THIN_SEMI_REAL)
 }
 
 

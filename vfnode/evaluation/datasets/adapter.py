@@ -23,6 +23,7 @@ class SyntheticRequest:
     noise_hu: float
 
 
+Read = Callable[[CTVolume], Reading]
 Synthesize = Callable[[SyntheticRequest], tuple[CTVolume, Reading]]
 
 
@@ -31,6 +32,7 @@ class Options:
     """What data sets that are made on the spot need to know."""
 
     synthesize: Synthesize  #: draws a CT with known truth
+    read: Read  #: measures a CT: stands for a reading where there is none
     rounds: int = 4  #: times that each real CT is deformed anew
     seed: int = 1  #: of all that is drawn
 

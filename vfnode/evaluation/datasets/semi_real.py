@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,21 @@ LEAST_CLOSING = 0.6  #: of a lost height; discs that widen by more are not seen 
 READABLE_HU = 20.0  #: endplates are at least so much denser than the discs beside them
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """What deformations are drawn from."""
+
+    kinds: tuple[str, ...] = KINDS
+
+
 def deformed(ct: ReadCT, seed: tuple[int, ...]) -> tuple[CTVolume, Reading]:
+    """Deform some whole bodies of a listed CT; see `deform`."""
+    return deform(ct.volume(), ct.reading, seed)
+
+
+def deform(
+    volume: CTVolume, reading: Reading, seed: tuple[int, ...], drawing: Drawing = Drawing()
+) -> tuple[CTVolume, Reading]:
     """Deform some whole bodies of a CT, never neighbours; kind, size and endplates are drawn.
 
     A body that cannot take what was drawn for it (already lower, or too low) stays as it is.
@@ -32,12 +46,12 @@ def deformed(ct: ReadCT, seed: tuple[int, ...]) -> tuple[CTVolume, Reading]:
         The warped CT, and the reading that went through the same warps.
     """
     rng = np.random.default_rng(seed)
-    volume, bodies, curve = ct.volume(), ct.reading.bodies, ct.reading.curve_mm
+    bodies, curve = reading.bodies, reading.curve_mm
     whole = [i for i, body in enumerate(bodies) if body.complete]
     points = np.array([_keypoints(bodies[i]) for i in whole])
     groups, warps = [UNDEFORMED] * len(whole), []
     for chosen in choose(volume, points, rng):
-        deformation = draw(rng)
+        deformation = draw(rng, drawing)
         try:
             warp = warp_of(points, chosen, deformation)
         except GeometryError:
@@ -78,10 +92,10 @@ def choose(volume: CTVolume, keypoints_mm: FloatArray, rng: np.random.Generator)
     return chosen
 
 
-def draw(rng: np.random.Generator) -> Deformation:
+def draw(rng: np.random.Generator, drawing: Drawing) -> Deformation:
     """A random deformation, mild to severe, of one or both endplates."""
     return Deformation(
-        kind=str(rng.choice(KINDS)),
+        kind=str(rng.choice(drawing.kinds)),
         ratio=float(rng.uniform(LOWEST_RATIO, HIGHEST_RATIO)),
         superior_share=float(rng.choice([1.0, 0.0, 0.5], p=[0.4, 0.2, 0.4])),
         sharpness=float(rng.uniform(0.5, 2.0)),
