@@ -22,7 +22,7 @@ def test_each_fold_measures_its_own_patients_alone(tmp_path):
 
     with Console(stderr=True, quiet=True).status("") as status:
         summary = _summarize(
-            write_reference(tmp_path), Options(synthesize, no_models, no_models), folds, status
+            write_reference(tmp_path), Options(synthesize, no_models), folds, status
         )
 
     assert [(r.patient, r.fold) for r in summary.results] == [

@@ -26,7 +26,7 @@ class Averaging:
 
 
 def averagings(slice_mm: float) -> tuple[Averaging, ...]:
-    """Every thickness of ``THICK_MM`` that whole slices give, in ``PHASES`` phases.
+    """As it is, then every thickness of ``THICK_MM`` that whole slices give, in ``PHASES`` phases.
 
     Empty for slices that are not thin. Where two slices become one there are two phases only.
     """
@@ -38,11 +38,12 @@ def averagings(slice_mm: float) -> tuple[Averaging, ...]:
         for count, wanted in zip(counts, THICK_MM, strict=True)
         if count > 1 and abs(count * slice_mm - wanted) <= MISSED_MM
     )
-    return tuple(
+    thick = (
         Averaging(count, phase)
         for count in kept
         for phase in sorted({turn * count // PHASES for turn in range(PHASES)})
     )
+    return (Averaging(1), *thick)
 
 
 def averaged(volume: CTVolume, averaging: Averaging) -> CTVolume:

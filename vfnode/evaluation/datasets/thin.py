@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vfnode.dicom.ct_series import read_ct_series
-from vfnode.dicom.nifti import read_nifti
+from vfnode.dicom.reading.ct_series import read_ct_series
+from vfnode.dicom.reading.nifti import read_nifti
 from vfnode.errors import UnreadableInputError
 from vfnode.evaluation.cases import Body, Case, Reading
 from vfnode.evaluation.datasets.adapter import Adapter, Options, read_json
@@ -115,7 +115,7 @@ def trusted(seen: Reading) -> Reading:
 
 
 def cases(source: str, options: Options) -> Iterator[Case]:
-    """Every CT in every thickness and phase that its slices give."""
+    """Every CT as it is, and in every thickness and phase that its slices give."""
     for ct, choices in _averageable(source):
         for averaging in choices:
 
@@ -128,8 +128,7 @@ def cases(source: str, options: Options) -> Iterator[Case]:
 
 def deformed_cases(source: str, options: Options) -> Iterator[Case]:
     """Every CT ``options.rounds`` times deformed anew, each in a drawn thickness and phase."""
-    for number, (ct, thick) in enumerate(_averageable(source)):
-        choices = (Averaging(1), *thick)
+    for number, (ct, choices) in enumerate(_averageable(source)):
         for turn in range(options.rounds):
             seed = (options.seed, number, turn)
             averaging = choices[int(np.random.default_rng([*seed, 1]).integers(len(choices)))]

@@ -40,12 +40,25 @@ def test_a_body_as_dense_as_its_plate_keeps_its_edge():
     np.testing.assert_allclose(shown[1], KEYPOINTS[0, 1], atol=0.15)
 
 
-def test_corners_stay_where_they_are():
+def test_corners_are_marked_on_the_same_edge_as_the_middle():
+    """A wedge would be taught where thick slices move the middle alone."""
     image = body_image(0.8, 900, 80, 1.5)
 
     shown = apparent_keypoints(image, KEYPOINTS, 0, STEP_MM)
 
-    np.testing.assert_array_equal(shown[[0, 2]], KEYPOINTS[0, [0, 2]])
+    np.testing.assert_allclose(shown[[0, 2], :, 1], shown[[1, 1], :, 1], atol=0.01)
+    np.testing.assert_array_equal(shown[..., 0], KEYPOINTS[0, ..., 0])
+
+
+def test_what_lies_beyond_a_corner_has_no_say():
+    """Bone in front of the wall, as a bridge, moves no corner."""
+    image = body_image(0.8, 900, 80, 1.0)
+    bridged = image.copy()
+    bridged[:, : round(7.5 / STEP_MM)] = 600
+
+    shown, plain = (apparent_keypoints(one, KEYPOINTS, 0, STEP_MM) for one in (bridged, image))
+
+    np.testing.assert_array_equal(shown, plain)
 
 
 def test_without_an_edge_nothing_moves():

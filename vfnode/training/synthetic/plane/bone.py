@@ -1,6 +1,7 @@
 """Vertebral bodies with what stands between them: cortex, marrow, discs, osteophytes."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,6 +13,9 @@ _ALONG = np.unique(np.concatenate([np.linspace(0, 1, 29), [0.02, 0.05, 0.95, 0.9
 _RIM_MM = 2.5  #: a rounded rim reaches so far from the corner
 _LEAST_FOCUS_MM = 1.5  #: radius of a focus, also in a flat body
 _UPRIGHT = np.linspace(0, 1, 9)
+UPPER_CHEST = ("C7", "T1", "T2", "T3", "T4", "T5")  #: levels above a disc of the upper chest
+_ISODENSE = 0.25  #: share of these discs
+_BRIDGED = 0.7  #: share of the discs behind a flowing bridge
 
 
 @dataclass(frozen=True)
@@ -179,8 +183,7 @@ def draw_disc(
     front = (upper[0] + lower[-1]) / 2 - [bulge, 0]
     back = (upper[-1] + lower[0]) / 2 + [0.5 * bulge, 0]
     outline = np.concatenate([upper, back[None], lower, front[None]])
-    hu = patient.disc_hu + rng.normal(0, 8) + 10 * patient.coarse
-    canvas.fill(canvas.natural(outline), hu)
+    canvas.fill(canvas.natural(outline), _disc_hu(rng, patient, above) + 10 * patient.coarse)
     kind = rng.choice(["plain", "vacuum", "calcified", "fused"], p=[0.83, 0.07, 0.07, 0.03])
     if kind == "plain":
         return
@@ -191,6 +194,13 @@ def draw_disc(
     inner = np.concatenate([top + g[0] * (bottom - top), (top + g[1] * (bottom - top))[::-1]])
     level = {"vacuum": -300.0, "calcified": 350.0, "fused": patient.trabecular_hu + 60}[str(kind)]
     canvas.fill(canvas.natural(inner), level * rng.uniform(0.5, 1.5), rng.uniform(0.5, 1))
+
+
+def _disc_hu(rng: np.random.Generator, patient: Patient, above: BodyPatch) -> float:
+    """The patient's; in the upper chest, where shoulders blur it, often as dense as the marrow."""
+    if above.placed.shape.level in UPPER_CHEST and rng.random() < _ISODENSE:
+        return float(patient.trabecular_hu * rng.uniform(0.85, 1.15))
+    return float(patient.disc_hu + rng.normal(0, 8))
 
 
 def draw_osteophytes(
@@ -213,10 +223,10 @@ def draw_osteophytes(
             canvas.fill(canvas.natural(polygon), rng.uniform(0.4, 1) * patient.cortical_hu)
 
 
-def draw_bridge(
+def draw_flowing_bridge(
     canvas: Canvas, rng: np.random.Generator, patient: Patient, bodies: list[BodyPatch]
 ) -> None:
-    """Flowing ossification in front of several bodies."""
+    """Flowing ossification in front of several bodies, as in DISH; discs on the way may bridge."""
     walls = [body.points(np.full(3, -0.01), np.array([0.1, 0.5, 0.9])) for body in bodies]
     line = np.concatenate(walls)
     thick = rng.uniform(1.0, 5.0, len(line))
@@ -225,3 +235,31 @@ def draw_bridge(
         canvas.natural(np.concatenate([line, front[::-1]])),
         rng.uniform(0.3, 0.8) * patient.cortical_hu,
     )
+    for above, below in pairwise(bodies):
+        if rng.random() < _BRIDGED:
+            draw_bridged_disc(canvas, rng, patient, above, below)
+
+
+def draw_bridged_disc(
+    canvas: Canvas,
+    rng: np.random.Generator,
+    patient: Patient,
+    above: BodyPatch,
+    below: BodyPatch,
+) -> None:
+    """Osteophytes of two facing front corners grown together: neither corner is seen.
+
+    The labels stay on the endplates, where their lines would meet the front wall.
+    """
+    f = np.array([rng.uniform(0.02, 0.25), -0.01, -0.01])
+    g = np.array([0.0, 0.0, rng.uniform(0.1, 0.4)])
+    upper, lower = above.points(f, 1 - g), below.points(f, g)
+    out = np.array([[-rng.uniform(1.0, 7.0), 0.0]])
+    front = np.linspace(upper[2], lower[2], 5)[1:-1] + out * [[0.7], [1.0], [0.7]]
+    outline = np.concatenate([upper, front, lower[::-1]])
+    shell = rng.uniform(0.4, 1.0) * patient.cortical_hu
+    canvas.fill(canvas.natural(outline), shell)
+    if rng.random() < 0.5:  # an old bridge has marrow of its own
+        middle = outline.mean(0)
+        inner = middle + rng.uniform(0.4, 0.75) * (outline - middle)
+        canvas.fill(canvas.natural(inner), patient.trabecular_hu * rng.uniform(0.8, 1.3))

@@ -56,7 +56,7 @@ def _point_spread(rng: np.random.Generator, image: np.ndarray, step_mm: float) -
 def _slices(rng: np.random.Generator, image: np.ndarray, step_mm: float) -> np.ndarray:
     """Mean over the slice thickness, sampled at the slice interval, linear in between."""
     thin, usual, thick_mm = rng.uniform(0.6, 1.5), rng.uniform(1.5, 3.2), rng.uniform(3.2, 5)
-    thickness = float(rng.choice([thin, usual, thick_mm], p=[0.35, 0.45, 0.2]))
+    thickness = float(rng.choice([thin, usual, thick_mm], p=[0.3, 0.35, 0.35]))
     interval = thickness * float(rng.choice([1.0, rng.uniform(0.5, 1.0)]))
     thick = _box_mean(image, max(1, round(thickness / step_mm)))
     pitch = interval / step_mm

@@ -9,6 +9,7 @@ from vfnode.training.synthetic.plane.texture import grain, wobble
 _OSTEOPENIC = 0.4  #: shares of the patients
 _THIN_ENDPLATES = 0.35
 _DENSE_DISCS = 0.25
+_BRIDGING = 0.2
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def sample_patient(rng: np.random.Generator, shape: tuple[int, int], step_mm: fl
         vessel_hu=float(rng.choice([rng.normal(42, 8), rng.uniform(110, 420)])),
         marrow_texture_hu=float(rng.uniform(8, 60)),
         osteophyte_share=float(rng.choice([0.1, 0.6, 1.0, 1.4], p=[0.35, 0.25, 0.3, 0.1])),
-        bridging=bool(rng.random() < 0.08),
+        bridging=bool(rng.random() < _BRIDGING),
         off_midline_mm=np.abs(rng.normal(0, swing) + 0.8 * swing * wobble(rng, 60, 12)),
         fine=fine + 0.7 * grain(rng, shape, (2.5 / step_mm, 0.6 / step_mm)),
         coarse=grain(rng, shape, (4 / step_mm, 4 / step_mm)),

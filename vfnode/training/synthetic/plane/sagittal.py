@@ -9,8 +9,9 @@ from vfnode.training.synthetic.anatomy import LEVELS, Column, sample_column, sam
 from vfnode.training.synthetic.plane.bone import (
     BodyPatch,
     draw_body,
-    draw_bridge,
+    draw_bridged_disc,
     draw_disc,
+    draw_flowing_bridge,
     draw_osteophytes,
 )
 from vfnode.training.synthetic.plane.patient import Patient, sample_patient
@@ -24,7 +25,8 @@ from vfnode.training.synthetic.plane.posterior import (
 from vfnode.training.synthetic.plane.sagittal_curve import curve_through
 from vfnode.training.synthetic.plane.tissue import Extent, draw_back, draw_front
 
-GENERATOR_VERSION = "5"
+GENERATOR_VERSION = "6"
+_BRIDGED_DISCS = 0.06  #: share, in a patient with the usual osteophytes
 
 
 @dataclass(frozen=True)
@@ -136,4 +138,8 @@ def _draw_bones(
             draw_rib_heads(canvas, rng, patient, body)
     if patient.bridging:
         first = int(rng.integers(3, len(bodies) - 6))
-        draw_bridge(canvas, rng, patient, bodies[first : first + int(rng.integers(3, 10))])
+        bridged = bodies[first : first + int(rng.integers(3, 10))]
+        draw_flowing_bridge(canvas, rng, patient, bridged)
+    for above, below in pairwise(bodies):
+        if rng.random() < patient.osteophyte_share * _BRIDGED_DISCS:
+            draw_bridged_disc(canvas, rng, patient, above, below)
