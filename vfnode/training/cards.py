@@ -66,9 +66,9 @@ def keypoints_card(manifest: ModelManifest) -> str:
         title="Keypoint refiner (second look)",
         what=(
             "Places the six keypoints of one vertebral body on a planar sagittal crop in the\n"
-            "body's own frame, by heat-maps. The middle points lie where an endplate's outer edge\n"
-            "falls to half of its peak on the image, as readers mark it: about 0.4 mm outside\n"
-            "the bone at 1 mm slices, about 1 mm at 3 mm slices."
+            "body's own frame, by heat-maps. All six lie where an endplate's outer edge falls\n"
+            "to half of its peak on the image, as readers mark it: about 0.4 mm outside the\n"
+            "bone at 1 mm slices, about 1 mm at 3 mm slices."
         ),
         recipe=(
             f"U-Net of 1.5 million parameters, trained for {made['minutes']:g} minutes\n"

@@ -54,8 +54,9 @@ def apparent_keypoints(
 def _strip(endplate_mm: np.ndarray, column: int) -> np.ndarray:
     """Offsets (n, 2) along an endplate (3, 2) across which its edge is judged."""
     if column == _MIDDLE:
-        return _STRIP_MM[:, None] * _unit(endplate_mm[2] - endplate_mm[0])
-    return _CORNER_STRIP_MM[:, None] * _unit(endplate_mm[_MIDDLE] - endplate_mm[column])
+        return np.asarray(_STRIP_MM[:, None] * _unit(endplate_mm[2] - endplate_mm[0]))
+    inward = _unit(endplate_mm[_MIDDLE] - endplate_mm[column])
+    return np.asarray(_CORNER_STRIP_MM[:, None] * inward)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
