@@ -1,7 +1,7 @@
-"""The tables of the ledger, and the engine they are reached by.
+"""The database of a node: how it is opened, and how it is asked again when it is away.
 
-They live in the database that the workflows are recorded in, SQLite or PostgreSQL, so
-that one backup holds both.
+Workflows and ledger (:mod:`vfnode.node.tables`) live in one, SQLite or PostgreSQL, so that
+one backup holds both.
 """
 
 from __future__ import annotations
@@ -13,18 +13,7 @@ from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Engine,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-)
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -39,45 +28,6 @@ Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
 log = structlog.get_logger()
-
-metadata = MetaData()
-
-jobs = Table(
-    "vfnode_jobs",
-    metadata,
-    Column("job_id", String(64), primary_key=True),
-    Column("study_instance_uid", String(64), nullable=False),
-    Column("series_instance_uid", String(64), nullable=False, index=True),
-    Column("instances", Integer, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("stage", String(16), nullable=False),
-    Column("reason_code", String(64), nullable=False, default=""),
-    Column("reason", Text, nullable=False, default=""),
-    Column("run", Integer, nullable=False, default=1),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
-)
-
-deliveries = Table(
-    "vfnode_deliveries",
-    metadata,
-    Column("job_id", String(64), primary_key=True),
-    Column("destination", String(40), primary_key=True),
-    Column("state", String(16), nullable=False),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("reason", Text, nullable=False, default=""),
-)
-
-receipts = Table(
-    "vfnode_receipts",
-    metadata,
-    Column("sop_instance_uid", String(64), primary_key=True),
-    Column("destination", String(40), primary_key=True),
-    Column("job_id", String(64), nullable=False, index=True),
-    Column("sop_class_uid", String(64), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("stored_at", DateTime(timezone=True), nullable=False),
-)
 
 
 def patient(entry: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:

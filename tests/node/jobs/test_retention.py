@@ -9,7 +9,6 @@ from sqlalchemy import update
 from tests.node.factories import data_set, fake_child, node_settings, received
 from vfnode.durable_files import write_json
 from vfnode.node.compute.client import ComputeClient
-from vfnode.node.database import jobs
 from vfnode.node.delivery.commitment import Commitments
 from vfnode.node.delivery.commitment_book import CommitmentBook
 from vfnode.node.jobs.job import JobState
@@ -20,6 +19,7 @@ from vfnode.node.jobs.retention import make_room, purge
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.series_key import SeriesKey
+from vfnode.node.tables import jobs
 
 KEY = SeriesKey("1.2.3", "1.2.3.9")
 

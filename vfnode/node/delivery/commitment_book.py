@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Column, DateTime, Engine, String, Table, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from vfnode.node.database import metadata, patient, receipts
+from vfnode.node.database import patient
+from vfnode.node.tables import metadata, receipts
 
 requests = Table(
     "vfnode_commitment_requests",

@@ -12,13 +12,14 @@ from dbos import DBOSClient, EnqueueOptions
 from sqlalchemy import inspect
 
 from vfnode.errors import VfnodeError
-from vfnode.node.database import database_errors_named, jobs, open_database
+from vfnode.node.database import database_errors_named, open_database
 from vfnode.node.jobs.job import FINAL, Job, JobState
 from vfnode.node.jobs.job_folder import inbox_folder
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.workflows import ANALYSE, ANALYSIS_QUEUE, WORKFLOW_VERSION
 from vfnode.node.receiving.inbox import conflicting_instances
 from vfnode.node.settings.settings import Settings
+from vfnode.node.tables import jobs
 
 POLL_S = 0.2
 

@@ -6,24 +6,20 @@ Every entry may be made twice with the same result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Row, Table, and_, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
-from vfnode.node.database import (
-    database_errors_named,
-    deliveries,
-    jobs,
-    metadata,
-    open_database,
-    patient,
-    receipts,
-)
+from vfnode.node.database import database_errors_named, open_database, patient
+from vfnode.node.jobs.history import EventKind, History
 from vfnode.node.jobs.job import Delivery, Job, JobState, Receipt
+from vfnode.node.moment import now_utc, utc
 from vfnode.node.series_key import SeriesKey
+from vfnode.node.tables import deliveries, jobs, metadata, receipts
 from vfnode.spine.reason import Reason
 
 
@@ -32,6 +28,7 @@ class Ledger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.history = History(engine)
 
     @classmethod
     def open(cls, url: str) -> Ledger:
@@ -54,8 +51,14 @@ class Ledger:
         """Let go of the database."""
         self._engine.dispose()
 
-    def register(self, job_id: str, key: SeriesKey, instances: int) -> bool:
+    def register(
+        self, job_id: str, key: SeriesKey, instances: int, sender: str = "", image_bytes: int = 0
+    ) -> bool:
         """A series is complete; a job that is known already stays as it is.
+
+        Args:
+            sender: AE title@address of who sent it; empty where it is not known any more.
+            image_bytes: of all its instances together.
 
         Returns:
             Whether it is new.
@@ -66,16 +69,20 @@ class Ledger:
             study_instance_uid=key.study_instance_uid,
             series_instance_uid=key.series_instance_uid,
             instances=instances,
+            image_bytes=image_bytes,
+            sender=sender,
             state=JobState.WAITING.value,
             stage="queued",
             created_at=self._moment_after(key),
-            updated_at=_now(),
+            updated_at=now_utc(),
         )
 
     def set_state(self, job_id: str, state: JobState, stage: str | None = None) -> None:
         """Record where a job stands now; without a stage it stays in the one it was in."""
         values = {"state": state.value} | ({} if stage is None else {"stage": stage})
-        self._update(jobs, {"job_id": job_id}, updated_at=_now(), **values)
+        self._update(jobs, {"job_id": job_id}, updated_at=now_utc(), **values)
+        if stage is not None:
+            self.history.note(job_id, EventKind.STAGE, stage)
 
     def set_reason(self, job_id: str, reason_code: str, reason: str) -> None:
         """Record why a job stands where it stands; the code is empty where there is none."""
@@ -88,7 +95,7 @@ class Ledger:
             # Written first: it takes the lock, so that of two deliveries that end at once
             # the later one sees both.
             this = jobs.c.job_id == job_id
-            connection.execute(update(jobs).where(this).values(updated_at=_now()))
+            connection.execute(update(jobs).where(this).values(updated_at=now_utc()))
             code = connection.scalar(select(jobs.c.reason_code).where(this))
             found = connection.execute(select(deliveries).where(deliveries.c.job_id == job_id))
             ways = found.all()
@@ -100,6 +107,10 @@ class Ledger:
                 )
             connection.execute(update(jobs).where(this).values(**values))
         return state
+
+    def set_grade(self, job_id: str, grade: str) -> None:
+        """Record the grade of the patient; empty where none could be given."""
+        self._update(jobs, {"job_id": job_id}, grade=grade)
 
     def set_run(self, job_id: str, run: int) -> None:
         """A person started the job once more."""
@@ -129,7 +140,7 @@ class Ledger:
             sop_instance_uid=sop_instance_uid,
             sop_class_uid=sop_class_uid,
             status=status,
-            stored_at=_now(),
+            stored_at=now_utc(),
         )
 
     @patient
@@ -155,10 +166,10 @@ class Ledger:
         with self._engine.connect() as connection:
             found = connection.execute(query).all()
             ways, stored = (
-                connection.execute(select(table).where(table.c.job_id.in_(chosen))).all()
+                _by_job(connection.execute(select(table).where(table.c.job_id.in_(chosen))))
                 for table in (deliveries, receipts)
             )
-        return [_job(row, ways, stored) for row in found]
+        return [_job(row, ways[row.job_id], stored[row.job_id]) for row in found]
 
     @patient
     def _moment_after(self, key: SeriesKey) -> datetime:
@@ -169,8 +180,8 @@ class Ledger:
         same = jobs.c.series_instance_uid == key.series_instance_uid
         with self._engine.connect() as connection:
             latest = connection.scalar(select(func.max(jobs.c.created_at)).where(same))
-        after = _utc(latest) + timedelta(milliseconds=1) if latest else _now()
-        return max(_now(), after)
+        after = utc(latest) + timedelta(milliseconds=1) if latest else now_utc()
+        return max(now_utc(), after)
 
     @patient
     def _insert(self, table: Table, **values: Any) -> bool:
@@ -199,18 +210,23 @@ def _settled(states: set[JobState], reason_code: str) -> JobState:
     return JobState.FAILED
 
 
+def _by_job(rows: Iterable[Row[Any]]) -> defaultdict[str, list[Row[Any]]]:
+    grouped: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        grouped[row.job_id].append(row)
+    return grouped
+
+
 def _job(row: Row[Any], ways: Sequence[Row[Any]], stored: Sequence[Row[Any]]) -> Job:
     fields = row._asdict() | {
         "state": JobState(row.state),
-        "created_at": _utc(row.created_at),
-        "updated_at": _utc(row.updated_at),
+        "created_at": utc(row.created_at),
+        "updated_at": utc(row.updated_at),
     }
     return Job(
         **fields,
         deliveries=tuple(
-            Delivery(way.destination, JobState(way.state), way.attempts, way.reason)
-            for way in ways
-            if way.job_id == row.job_id
+            Delivery(way.destination, JobState(way.state), way.attempts, way.reason) for way in ways
         ),
         receipts=tuple(
             Receipt(
@@ -218,18 +234,8 @@ def _job(row: Row[Any], ways: Sequence[Row[Any]], stored: Sequence[Row[Any]]) ->
                 sop_class_uid=one.sop_class_uid,
                 destination=one.destination,
                 status=one.status,
-                stored_at=_utc(one.stored_at),
+                stored_at=utc(one.stored_at),
             )
             for one in stored
-            if one.job_id == row.job_id
         ),
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _utc(moment: datetime) -> datetime:
-    """SQLite gives back the UTC time that it was given, but not that it is UTC."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
