@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import platform
 import uuid
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vfnode import __version__
@@ -16,6 +18,7 @@ if TYPE_CHECKING:  # the receiver needs UIDs and nothing of the domain
 
 #: Namespace of every UID that vfnode derives; changing it changes them all.
 NAMESPACE = uuid.UUID("5b0f6c1e-27f4-4f0e-9a58-6d2f6e0c8f11")
+MACHINE_ID = Path("/etc/machine-id")
 #: Implementation Class UID of vfnode (PS3.7 D.3.3.2).
 IMPLEMENTATION_CLASS_UID = "2.25.190358722136187429183524710398531704325"
 
@@ -27,6 +30,16 @@ def derive_uid(*parts: str) -> str:
     ("12", "3") would share a UID; JSON keeps them apart.
     """
     return f"2.25.{uuid.uuid5(NAMESPACE, json.dumps(parts)).int}"
+
+
+def device_uid_of_host() -> str:
+    """UID of this machine as a device, for results that are made without a node.
+
+    From its machine ID and name, hashed as machine-id(5) asks. Containers of one image may
+    share the first, never both.
+    """
+    machine_id = MACHINE_ID.read_text("utf-8").strip() if MACHINE_ID.exists() else ""
+    return derive_uid("device", machine_id, platform.node())
 
 
 def content_key(

@@ -21,6 +21,7 @@ from vfnode.node.compute.client import ChildProgram, ComputeClient, compute_prog
 from vfnode.node.delivery.commitment import Commitments
 from vfnode.node.delivery.commitment_book import CommitmentBook
 from vfnode.node.delivery.destinations import make_destinations
+from vfnode.node.installation import device_uid
 from vfnode.node.jobs.job_folder import inbox_folder
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.parts import Parts
@@ -56,19 +57,20 @@ def run(settings: Settings, program: ChildProgram | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    with running(settings, program or compute_program(settings)):
+    with running(settings, program):
         stop.wait()
     _leave_unfinished_deliveries()
     return 0
 
 
 @contextmanager
-def running(settings: Settings, program: ChildProgram) -> Iterator[None]:
+def running(settings: Settings, program: ChildProgram | None = None) -> Iterator[None]:
     """A node that runs while the body does, and is stopped part by part after it."""
     systemd = sdnotify.SystemdNotifier()
     with ExitStack() as stack:
         stack.enter_context(_only_node(settings))
-        parts = _make_parts(settings, program, stack)
+        own = compute_program(settings, device_uid(settings.node.spool))
+        parts = _make_parts(settings, program or own, stack)
         completeness = _make_completeness(settings, parts.inbox)
         completeness.found(parts.inbox.series())
         workflows = Workflows(parts)

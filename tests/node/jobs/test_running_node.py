@@ -20,7 +20,6 @@ from tests.end_to_end.peers import wait_until
 from tests.node.factories import FACTS, fake_child, node_settings, series_uid, write_ct
 from vfnode.errors import SettingsError, VfnodeError
 from vfnode.node.app import running
-from vfnode.node.compute.client import compute_program
 from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs, retry, wait_for
 from vfnode.node.jobs.job import JobState
@@ -257,7 +256,7 @@ def test_without_models_series_fail_with_a_reason_and_receiving_goes_on(tmp_path
     compute = plain.compute.model_copy(update={"models": tmp_path / "models", "time_limit_s": 60})
     settings = plain.model_copy(update={"compute": compute})
 
-    with running(settings, compute_program(settings)):
+    with running(settings):
         send(settings, images)
         job = wait_for(settings, series_uid(images[0]), 60.0)
 

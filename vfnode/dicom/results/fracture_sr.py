@@ -56,7 +56,6 @@ def build_fracture_sr(building: Building) -> Comprehensive3DSR:
         manufacturer=PRODUCT,
         manufacturer_model_name=PRODUCT,
         software_versions=settings.version,
-        institution_name=settings.institution_name,
         series_description=wording["sr_series"].format(product=PRODUCT),
         is_complete=True,
         is_final=False,

@@ -35,7 +35,6 @@ def build_key_objects(building: Building) -> Dataset | None:
         sop_instance_uid=context.uid("ko"),
         instance_number=1,
         manufacturer=PRODUCT,
-        institution_name=settings.institution_name,
         manufacturer_model_name=PRODUCT,
         software_versions=settings.version,
         specific_character_set="ISO_IR 192",

@@ -69,7 +69,6 @@ def _image(context: ResultContext, picture: Picture, kind: str, number: int) -> 
         manufacturer=PRODUCT,
         manufacturer_model_name=PRODUCT,
         software_versions=settings.version,
-        institution_name=settings.institution_name,
         patient_orientation=("P", "F"),
         content_qualification="RESEARCH",
         specific_character_set="ISO_IR 192",

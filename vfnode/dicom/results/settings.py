@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from vfnode import __version__
-from vfnode.dicom.uids import derive_uid
+from vfnode.dicom.uids import device_uid_of_host
 
 PRODUCT = "vfnode"
 
@@ -30,7 +30,6 @@ class ResultSettings:
     sc_series_number: int = 9902
     ko_series_number: int = 9903
     device_name: str = PRODUCT  #: Device Observer Name, e.g. the AE title of the node
-    device_uid: str = field(default_factory=lambda: derive_uid("device", PRODUCT))
-    institution_name: str | None = None
+    device_uid: str = field(default_factory=device_uid_of_host)  #: a node has one of its own
     #: name of an output -> value of When; what is not named keeps the table's default
     objects: Mapping[str, str] = field(default_factory=dict)

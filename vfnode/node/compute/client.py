@@ -63,8 +63,12 @@ class ChildProgram:
     memory_limit_bytes: int = 0  #: resident; 0 for none
 
 
-def compute_program(settings: Settings) -> ChildProgram:
-    """The child that holds the models, as the settings want it."""
+def compute_program(settings: Settings, device_uid: str) -> ChildProgram:
+    """The child that holds the models, as the settings want it.
+
+    Args:
+        device_uid: of this installation; reports name it as the observer.
+    """
     config = {
         "device": settings.compute.device,
         "models": str(settings.compute.models.absolute()) if settings.compute.models else None,
@@ -74,7 +78,9 @@ def compute_program(settings: Settings) -> ChildProgram:
             "language": settings.results.language,
             "sr_series_number": settings.results.sr_series_number,
             "sc_series_number": settings.results.sc_series_number,
+            "ko_series_number": settings.results.ko_series_number,
             "device_name": settings.node.ae_title,
+            "device_uid": device_uid,
             "objects": settings.results.objects(),
         },
     }

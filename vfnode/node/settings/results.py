@@ -55,7 +55,10 @@ class ResultsSection(Section):
         description="SeriesNumber of the report: high, so that it lists below the images.",
     )
     sc_series_number: int = Field(
-        default=9902, ge=1, le=2**31 - 1, description="SeriesNumber of the picture."
+        default=9902, ge=1, le=2**31 - 1, description="SeriesNumber of the pictures."
+    )
+    ko_series_number: int = Field(
+        default=9903, ge=1, le=2**31 - 1, description="SeriesNumber of the Key Object Selection."
     )
     language: Literal["en", "ru"] = Field(
         default="en", description="Language of the texts in report and picture; codes stay English."
