@@ -30,8 +30,10 @@ def evaluate(
     datasets: Annotated[
         list[str],
         typer.Argument(
-            help="KIND:SOURCE. reference:LIST.json, semi-real:LIST.json (lists of CT with"
-            " readings), cancer500:FOLDER, verse:FOLDER, synthetic:COUNT.",
+            help="KIND:SOURCE. reference:LIST.json, semi-real:LIST.json, crush:LIST.json (lists of"
+            " CT with readings), known:LIST.json (with their deformities alone), thin:FOLDER,"
+            " thin-semi-real:FOLDER (thin CT, or a list), cancer500:FOLDER, verse:FOLDER,"
+            " synthetic:COUNT.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for evaluation.html and evaluation.json.")],

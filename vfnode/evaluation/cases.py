@@ -27,6 +27,15 @@ class Analyzer(Protocol):
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """What an analysis says of one body."""
+
+    grade: int | None = None  #: 0 to 3; None where the body is measured and not graded
+    borderline: bool = False  #: the limit of a moderate deformity lies within the error
+    probability: float = float("nan")  #: of a moderate or severe deformity
+
+
+@dataclass(frozen=True)
 class Body:
     """One vertebral body, read or found.
 
@@ -37,11 +46,12 @@ class Body:
     centre_mm: FloatArray  #: (3,) patient LPS
     keypoints_mm: FloatArray | None = None  #: (3, 2, 3) LPS; None where only the place is known
     level: str = UNKNOWN_LEVEL
-    grade: int | None = None  #: read by a person, 0 to 3, where no keypoints were
+    grade: int | None = None  #: read by a person, or known, 0 to 3; else the keypoints say it
     complete: bool = True  #: False where the border cuts it: counts neither for nor against
     withheld: bool = False  #: found, but the analysis does not grade it and says why
     group: str = ""  #: of the data set's own, such as the kind of an imposed deformity
     uncertainty_mm: float = float("nan")
+    judgement: Judgement = Judgement()  #: of a found body
 
     def __post_init__(self) -> None:
         if self.keypoints_mm is not None:
@@ -99,6 +109,7 @@ def reading_of(analysis: Analysis) -> Reading:
             complete=finding.complete,
             withheld=not finding.is_graded,
             uncertainty_mm=finding.uncertainty_mm,
+            judgement=Judgement(finding.grade.rank if finding.is_graded else None),
         )
         for finding in analysis.report.vertebrae
     )

@@ -9,9 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from vfnode.evaluation import metrics
+from vfnode.evaluation import calls, metrics
 from vfnode.evaluation.cases import UNDEFORMED
 from vfnode.evaluation.metrics import SPECIFICITY, Metric
+from vfnode.evaluation.probability import calibration_error
 from vfnode.evaluation.ranking import (
     NAN,
     TASKS,
@@ -25,9 +26,11 @@ from vfnode.evaluation.ranking import (
     vertebrae,
 )
 from vfnode.evaluation.results import CaseResult
+from vfnode.spine.vertebra import COLUMNS
 
 DRAWS = 500
 INTERVAL_PERCENT = (2.5, 97.5)
+WITHIN = "within 0.2"
 
 
 @dataclass(frozen=True)
@@ -122,9 +125,30 @@ TABLES = (
             Row("mean absolute error of G", metrics.ratio_mae, "", "≤ 0.05"),
             Row("mean absolute error of heights, mm", metrics.height_mae, "", "≤ 0.8"),
             Row("bias of heights, mm", metrics.height_bias),
+            *(
+                Row(
+                    f"bias of {name} heights, mm",
+                    partial(metrics.column_bias, column=i),
+                    "",
+                    "± 0.2",
+                )
+                for i, name in enumerate(COLUMNS)
+            ),
             Row("mean keypoint error, mm", metrics.keypoint_mm),
             Row("share of named levels that are right", metrics.level_accuracy),
             Row("seconds an analysis", metrics.seconds, "2 (one GPU)"),
+        ),
+    ),
+    Table(
+        "Judgement",
+        (
+            Row("false moderate or severe, of the graded bodies", calls.false_fracture_share),
+            Row("false mild, of the graded bodies", calls.false_mild_share),
+            Row("true moderate or severe: called so", calls.found_share, "", "1"),
+            Row("true moderate or severe: borderline", calls.borderline_fracture_share),
+            Row("T4 to L4: graded, borderline ones among them", calls.graded_share, "", "≥ 0.90"),
+            Row("T4 to L4: borderline", calls.borderline_share),
+            Row("calibration error of P(moderate or worse)", calibration_error, "", "≤ 0.03"),
         ),
     ),
     Table(

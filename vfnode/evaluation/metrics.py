@@ -126,6 +126,12 @@ def height_bias(results: Results) -> float:
     return _mean((heights[..., 1] - heights[..., 0]).ravel())
 
 
+def column_bias(results: Results, column: int) -> float:
+    """Mean of found minus true heights in front (0), in the middle (1) or behind (2), mm."""
+    heights = pairs_of(results)
+    return _mean(heights[:, column, 1] - heights[:, column, 0])
+
+
 def keypoint_errors(results: Results) -> tuple[FloatArray, FloatArray]:
     """Stated uncertainty and mean keypoint error of each matched body, (n,) mm each."""
     both = np.concatenate([r.keypoint_errors_mm for r in results] or [np.empty((0, 2))])

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from html import escape
 
 from vfnode.evaluation.figures import DRAWS, SUBGROUP_ROWS, Figure, Row
+from vfnode.evaluation.judged import CALLS
+from vfnode.evaluation.judgement import CallRow, FalseCalls, JudgementTables
+from vfnode.evaluation.probability import ThresholdRow
 from vfnode.evaluation.summary import DatasetSummary, Subgroup
 
 STYLE = """
@@ -66,7 +69,7 @@ def _dataset(summary: DatasetSummary) -> str:
     plots = "".join(f"<div>{svg}</div>" for svg in summary.plots.values())
     return (
         f"<h2>{escape(summary.name)}</h2><p class='note'>{escape(summary.note)}</p>"
-        f"<p>{counts}</p>{tables}{_subgroups(summary.subgroups)}"
+        f"<p>{counts}</p>{tables}{_judgement(summary.judgement)}{_subgroups(summary.subgroups)}"
         f"<h3>Plots</h3><div class='plots'>{plots}</div>{_cases(summary)}"
     )
 
@@ -91,6 +94,44 @@ def _table(rows: Sequence[tuple[Row, Figure]]) -> str:
     over_folds = ("mean ± sd over folds",) if folds else ()
     head = ("", "ours", "95 % interval", *over_folds, "paper", "goal")
     return _html_table(head, cells).replace("<table>", "<table class='figures'>", 1)
+
+
+def _judgement(tables: JudgementTables) -> str:
+    calls = [
+        f"<h3>{escape(title)}</h3>{_html_table(('', 'bodies', *CALLS), _call_cells(rows))}"
+        for title, rows in (
+            ("Calls by true grade", tables.confusion),
+            ("Calls by group", tables.groups),
+        )
+        if rows
+    ]
+    return "".join(calls) + _false_calls(tables.false_calls) + _thresholds(tables.thresholds)
+
+
+def _call_cells(rows: Sequence[CallRow]) -> list[tuple[str, ...]]:
+    return [(row.name, str(row.bodies), *(str(row.counts[call]) for call in CALLS)) for row in rows]
+
+
+def _false_calls(rows: Sequence[FalseCalls]) -> str:
+    head = (
+        *("", "bodies", "graded", "true moderate or severe", "not called so"),
+        *("false moderate or severe", "false mild", "borderline"),
+    )
+    cells = [
+        (
+            *(row.name, str(row.bodies), str(row.graded), row.true_fractures or "none"),
+            *(row.unseen or "-", row.false_fractures or "-", row.false_mild or "-"),
+            row.borderline or "-",
+        )
+        for row in rows
+    ]
+    return f"<h3>False calls of each CT</h3>{_html_table(head, cells)}" if rows else ""
+
+
+def _thresholds(rows: Sequence[ThresholdRow]) -> str:
+    head = ("P(moderate or worse) at least", "of the true ones", "of the others")
+    cells = [(f"{row.threshold:g}", _number(row.found), _number(row.false)) for row in rows]
+    return f"<h3>Thresholds of P</h3>{_html_table(head, cells)}" if rows else ""
 
 
 def _subgroups(groups: Sequence[Subgroup]) -> str:

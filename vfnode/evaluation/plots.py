@@ -12,6 +12,8 @@ from matplotlib.figure import Figure as Drawing
 from sklearn.metrics import roc_curve
 
 from vfnode.evaluation.metrics import keypoint_errors, pairs_of, ratios
+from vfnode.evaluation.probability import calibration_error, reliability
+from vfnode.evaluation.probability import stated as probabilities
 from vfnode.evaluation.ranking import TASKS, Results, auc, patients, task_of, vertebrae
 from vfnode.spine.genant import GenantLimits
 
@@ -107,6 +109,19 @@ def calibration(axes: Axes, results: Results) -> None:
     axes.legend(fontsize=7, frameon=False)
 
 
+def reliability_diagram(axes: Axes, results: Results) -> None:
+    """Observed share of moderate and severe bodies against the stated probability."""
+    parts = reliability(results)
+    axes.plot([0, 1], [0, 1], color="#888", linewidth=1)
+    places = [part.stated for part in parts]
+    axes.plot(places, [part.observed for part in parts], "o-", color=COLOURS[0], markersize=4)
+    for part in parts:
+        axes.annotate(str(part.bodies), (part.stated, part.observed), fontsize=7)
+    error = calibration_error(results)
+    axes.set(xlabel="stated P(moderate or worse)", ylabel="observed share")
+    axes.set(title=f"Reliability, calibration error {error:.3f}")
+
+
 PLOTS: dict[str, Draw] = {
     "ratio": ratio_scatter,
     "ratio-bland-altman": ratio_bland_altman,
@@ -114,6 +129,7 @@ PLOTS: dict[str, Draw] = {
     "vertebra-roc": vertebra_roc,
     "patient-roc": patient_roc,
     "calibration": calibration,
+    "reliability": reliability_diagram,
 }
 
 
@@ -122,7 +138,8 @@ def plots_of(results: Results) -> dict[str, str]:
     measured = len(ratios(results)[0]) > 0
     graded = len(vertebrae(results).grade) > 0
     stated = bool(np.isfinite(keypoint_errors(results)[0]).any())
-    wanted = {"roc": graded, "calibration": stated}
+    likely = len(probabilities(results)[0]) > 0
+    wanted = {"roc": graded, "calibration": stated, "reliability": likely}
     names = [name for name in PLOTS if wanted.get(name.rpartition("-")[2], measured)]
     return {name: _svg(PLOTS[name], results) for name in names}
 

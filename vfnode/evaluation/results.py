@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from vfnode.evaluation.cases import Analyzer, Body, Case, Reading, reading_of
-from vfnode.spine.genant import GenantGrade
+from vfnode.evaluation.judged import Judged, grade_of
 from vfnode.spine.volume import CTVolume, FloatArray
 
 #: A body that was missed, or found and withheld from grading, is shown to nobody as deformed:
@@ -73,6 +73,12 @@ class CaseResult:
         found = np.array(rows, float).reshape(-1, 3)
         return np.asarray(found[np.isfinite(found).all(1)])
 
+    @cached_property
+    def judged(self) -> tuple[Judged, ...]:
+        """Every true body and what was said of it."""
+        found = (Judged(pair.truth, pair.found) for pair in self.pairs)
+        return (*found, *(Judged(body, None) for body in self.missed))
+
     @property
     def _measured(self) -> tuple[Pair, ...]:
         return tuple(
@@ -94,13 +100,6 @@ class CaseResult:
 def shown_ratio(found: Body) -> float:
     """The ratio that a found body is graded by; as if it were missed where it is withheld."""
     return MISSED_RATIO if found.withheld else found.ratio
-
-
-def grade_of(body: Body) -> float:
-    """Genant grade by the measured ratio, else as read, 0 to 3; NaN where neither is known."""
-    if body.keypoints_mm is not None:
-        return float(GenantGrade.from_height_ratio(body.ratio).rank)
-    return float("nan") if body.grade is None else float(body.grade)
 
 
 def measure(case: Case, analyzer: Analyzer | None) -> CaseResult:

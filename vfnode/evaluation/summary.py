@@ -14,6 +14,8 @@ from vfnode.evaluation.figures import (
     figure_of,
     subgroups,
 )
+from vfnode.evaluation.judged import Judged
+from vfnode.evaluation.judgement import JudgementTables, judgement_tables
 from vfnode.evaluation.plots import plots_of
 from vfnode.evaluation.ranking import Results
 from vfnode.evaluation.results import CaseResult
@@ -41,6 +43,7 @@ class DatasetSummary:
     tables: tuple[tuple[str, tuple[tuple[Row, Figure], ...]], ...]
     subgroups: tuple[Subgroup, ...]
     plots: dict[str, str]  #: name -> SVG
+    judgement: JudgementTables
     results: tuple[CaseResult, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -56,6 +59,7 @@ class DatasetSummary:
                 for title, rows in self.tables
             },
             "subgroups": {group.name: _subgroup(group) for group in self.subgroups},
+            "judgement": self.judgement.to_dict(),
             "per_case": [_case(result) for result in self.results],
         }
 
@@ -82,6 +86,7 @@ def summarize(name: str, note: str, results: tuple[CaseResult, ...], seed: int) 
             for group, chosen in subgroups(results).items()
         ),
         plots_of(results),
+        judgement_tables(results),
         results,
     )
 
@@ -117,17 +122,21 @@ def _case(result: CaseResult) -> dict[str, Any]:
         "surplus": len(result.extra),
         "curve_mm": _number(result.curve_mm),
         "tags": result.tags,
-        "bodies": [
-            {
-                "level": pair.truth.level,
-                "group": pair.truth.group,
-                "true_ratio": _number(pair.truth.ratio),
-                "found_ratio": _number(pair.found.ratio),
-                "withheld": pair.found.withheld,
-                "uncertainty_mm": _number(pair.found.uncertainty_mm),
-            }
-            for pair in result.pairs
-        ],
+        "bodies": [_body(one) for one in result.judged if one.found is not None],
+    }
+
+
+def _body(one: Judged) -> dict[str, Any]:
+    assert one.found is not None
+    return {
+        "level": one.truth.level,
+        "group": one.truth.group,
+        "true_ratio": _number(one.truth.ratio),
+        "found_ratio": _number(one.found.ratio),
+        "withheld": one.found.withheld,
+        "call": one.call,
+        "probability_moderate": _number(one.found.judgement.probability),
+        "uncertainty_mm": _number(one.found.uncertainty_mm),
     }
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from vfnode.errors import UnreadableInputError
 from vfnode.evaluation.datasets.adapter import Adapter
 from vfnode.evaluation.datasets.cancer500 import CANCER500
+from vfnode.evaluation.datasets.crushed import CRUSHED
+from vfnode.evaluation.datasets.known import KNOWN
 from vfnode.evaluation.datasets.reference import REFERENCE
 from vfnode.evaluation.datasets.semi_real import SEMI_REAL
 from vfnode.evaluation.datasets.synthetic import SYNTHETIC
 from vfnode.evaluation.datasets.thin import THIN, THIN_SEMI_REAL
 from vfnode.evaluation.datasets.verse import VERSE
 
-ADAPTERS: dict[str, Adapter] = {
-    adapter.kind: adapter
-    for adapter in (REFERENCE, CANCER500, VERSE, SYNTHETIC, SEMI_REAL, THIN, THIN_SEMI_REAL)
-}
+_ALL = (REFERENCE, CANCER500, VERSE, SYNTHETIC, SEMI_REAL, THIN, THIN_SEMI_REAL, CRUSHED, KNOWN)
+ADAPTERS: dict[str, Adapter] = {adapter.kind: adapter for adapter in _ALL}
 
 
 def adapter_of(dataset: str) -> tuple[Adapter, str]:

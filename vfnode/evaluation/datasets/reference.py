@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vfnode.dicom.reading.acquisition import acquisition
-from vfnode.dicom.reading.ct_series import read_ct_series
-from vfnode.dicom.reading.nifti import read_nifti
 from vfnode.errors import UnreadableInputError
 from vfnode.evaluation.cases import Body, Case, Reading
 from vfnode.evaluation.datasets.adapter import Adapter, Options, read_json
+from vfnode.evaluation.datasets.images import read_images
+from vfnode.spine.genant import GenantGrade
 from vfnode.spine.vertebra import COLUMNS, ENDS
 from vfnode.spine.volume import CTVolume
 
@@ -30,26 +30,27 @@ class ReadCT:
 
     def volume(self) -> CTVolume:
         """The CT, axes in canonical order."""
-        if self.images.is_dir():
-            return read_ct_series([self.images])[0].volume.canonical()
-        return read_nifti(self.images)
+        return read_images(self.images)
 
 
 def read_list(path: Path) -> tuple[ReadCT, ...]:
-    """Entries of a case list: ``[{"reading": ..., "images": ..., "kernel": ...}]``.
+    """Entries of a case list: ``[{"reading": ..., "images": ...}]``; paths relative to the list.
 
-    Paths are relative to the list; the kernel may be left out: a DICOM folder says it itself.
+    Both of these may be left out: ``kernel``, which a DICOM folder says itself, and
+    ``deformities``, the true ones by a reader's judgement (``{"T6": "moderate"}``): then all
+    other bodies are normal, whatever their heights.
 
     Raises:
         UnreadableInputError: the list or a reading is missing or of another form.
     """
     try:
-        return tuple(_entry(path.parent, entry) for entry in read_json(path))
+        return tuple(read_entry(path.parent, entry) for entry in read_json(path))
     except (KeyError, TypeError, AttributeError) as error:
         raise UnreadableInputError(f"{path} or a reading it names lacks {error}") from error
 
 
-def _entry(folder: Path, entry: dict[str, Any]) -> ReadCT:
+def read_entry(folder: Path, entry: dict[str, Any]) -> ReadCT:
+    """One entry of a case list in `folder`; KeyError where a field is missing."""
     data = read_json(folder / entry["reading"])
     images = folder / entry["images"]
     tags = acquisition(images) if images.is_dir() else {}
@@ -57,7 +58,20 @@ def _entry(folder: Path, entry: dict[str, Any]) -> ReadCT:
         tags["kernel"] = str(entry["kernel"])
     if "level_certain" in data:
         tags["levels as read"] = "certain" if data["level_certain"] else "uncertain"
-    return ReadCT(data["case"], images, parse_reading(data), tags)
+    reading = parse_reading(data)
+    if "deformities" in entry:
+        reading = with_grades(reading, entry["deformities"])
+    return ReadCT(data["case"], images, reading, tags)
+
+
+def with_grades(reading: Reading, deformities: dict[str, str]) -> Reading:
+    """The reading with a grade at every whole body: as listed, else normal."""
+    ranks = {level: GenantGrade(name).rank for level, name in deformities.items()}
+    bodies = tuple(
+        replace(body, grade=ranks.get(body.level, 0)) if body.complete else body
+        for body in reading.bodies
+    )
+    return replace(reading, bodies=bodies)
 
 
 def parse_reading(data: dict[str, Any]) -> Reading:

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from vfnode.dicom.reading.ct_series import read_ct_series
-from vfnode.dicom.reading.nifti import read_nifti
 from vfnode.errors import UnreadableInputError
 from vfnode.evaluation.cases import Body, Case, Reading
 from vfnode.evaluation.datasets.adapter import Adapter, Options, read_json
-from vfnode.evaluation.datasets.reference import parse_reading
+from vfnode.evaluation.datasets.images import read_images
+from vfnode.evaluation.datasets.reference import read_entry
 from vfnode.evaluation.datasets.semi_real import Drawing, deform
 from vfnode.evaluation.thick_slices import THIN_MM, Averaging, averaged, averagings
 from vfnode.evaluation.warp import KINDS, UNIFORM
@@ -43,25 +43,17 @@ class ThinCT:
     @property
     def slice_mm(self) -> float:
         """Distance of its slices."""
-        return round(float(_volume(self.images).spacing_mm[0]), 3)
+        return round(float(read_images(self.images).spacing_mm[0]), 3)
 
     def load(self, read: Callable[[CTVolume], Reading]) -> tuple[CTVolume, Reading]:
         """The CT as it is, and its truth: the reading, or what ``read`` sees on it."""
-        volume = _volume(self.images)
+        volume = read_images(self.images)
         return volume, self.reading or _seen(self.images, read)
 
 
 @lru_cache(maxsize=1)
-def _volume(images: Path) -> CTVolume:
-    """A CT, axes in canonical order; the cases of one CT follow each other and share it."""
-    if images.is_dir():
-        return read_ct_series([images])[0].volume.canonical()
-    return read_nifti(images)
-
-
-@lru_cache(maxsize=1)
 def _seen(images: Path, read: Callable[[CTVolume], Reading]) -> Reading:
-    return trusted(read(_volume(images)))
+    return trusted(read(read_images(images)))
 
 
 def thin_list(source: Path) -> tuple[ThinCT, ...]:
@@ -83,12 +75,12 @@ def thin_list(source: Path) -> tuple[ThinCT, ...]:
     return tuple(ThinCT(path.name.removesuffix(".nii.gz"), path) for path in found or [source])
 
 
-def _entry(folder: Path, entry: dict[str, str]) -> ThinCT:
+def _entry(folder: Path, entry: dict[str, Any]) -> ThinCT:
     images = folder / entry["images"]
     if "reading" not in entry:
         return ThinCT(entry.get("case", images.name), images)
-    data = read_json(folder / entry["reading"])
-    return ThinCT(data["case"], images, parse_reading(data))
+    read = read_entry(folder, entry)
+    return ThinCT(read.name, images, read.reading)
 
 
 def _is_ct(path: Path) -> bool:
