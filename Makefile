@@ -45,9 +45,12 @@ soak: setup debian  ## 300 studies from four senders at once, through the networ
 hostile: setup  ## hostile input, 10,000 cases each and 5,000 connections
 	VFNODE_HOSTILE=20 OMP_NUM_THREADS=1 $(BIN)/pytest tests/node/receiving/test_hostile.py
 
-evaluate: setup  ## the evaluation page: references, semi-real and synthetic CT
-	$(BIN)/vfnode evaluate reference:tests/benchmarks/reference_cases.json \
-	  semi-real:tests/benchmarks/reference_cases.json synthetic:20 --rounds 12 --out evaluation
+B := tests/benchmarks
+
+evaluate: setup  ## the evaluation page: read, deformed, crushed, averaged, known and synthetic CT
+	$(BIN)/vfnode evaluate reference:$(B)/reference_cases.json reference:$(B)/chest_cases.json \
+	  known:$(B)/known_cases.json thin:$(B)/thin_cases.json crush:$(B)/reference_cases.json \
+	  semi-real:$(B)/reference_cases.json synthetic:20 --rounds 12 --out evaluation
 
 readme: setup  ## the command line section of the README, from the program
 	$(BIN)/python -m tests.cli.readme
