@@ -8,7 +8,7 @@ OHIF := 3.13.2
 OHIF_SHA256 := b189d3963bfc58e9394a9db8c7be75d07beb029ec211dbb126d47b62969dd3f1
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
-.PHONY: demo test bench bench-receiving accuracy evaluate torture soak hostile readme viewer lint types unit setup debian clean
+.PHONY: demo test bench bench-receiving accuracy evaluate torture soak hostile cli-docs viewer lint types unit setup debian clean
 
 demo: setup debian  ## a synthetic chest CT through the whole node, into a PACS
 	$(BIN)/vfnode demo
@@ -52,8 +52,8 @@ evaluate: setup  ## the evaluation page: read, deformed, crushed, averaged, know
 	  known:$(B)/known_cases.json thin:$(B)/thin_cases.json crush:$(B)/reference_cases.json \
 	  semi-real:$(B)/reference_cases.json synthetic:20 --rounds 12 --out evaluation
 
-readme: setup  ## the command line section of the README, from the program
-	$(BIN)/python -m tests.cli.readme
+cli-docs: setup  ## docs/cli.md, from the program
+	$(BIN)/python -m tests.cli.cli_docs
 
 accuracy: setup  ## the README's table: real CT against reference readings
 	$(BIN)/python -m tests.benchmarks.accuracy

@@ -31,12 +31,14 @@ STAGES = {
     "picture": "sampling the picture",
     "build": "writing the results",
 }
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
 
 def analyze(
     paths: Annotated[
-        list[Path], typer.Argument(help="A DICOM folder, DICOM files, or one NIfTI file.")
+        list[Path],
+        typer.Argument(
+            help="A DICOM folder, DICOM files, or one NIfTI, MetaImage, NRRD or Analyze file."
+        ),
     ],
     out: Annotated[
         Path, typer.Option(help="Folder for the results; a subfolder each for several series.")
@@ -93,23 +95,26 @@ def _analyze(
 
 
 def _read(paths: list[Path]) -> list[tuple[CTVolume, CTSeries | None]]:
-    """Each series with its volume; a NIfTI is a volume without a series.
+    """Each series with its volume; a volume file has no series.
 
     Raises:
-        UnreadableInputError: no such file, or a NIfTI beside other input.
+        UnreadableInputError: no such file, or a volume file beside other input.
     """
     from vfnode.dicom.reading.ct_series import read_ct_series  # noqa: PLC0415
-    from vfnode.dicom.reading.nifti import read_nifti  # noqa: PLC0415
+    from vfnode.dicom.reading.volume_files import (  # noqa: PLC0415
+        is_volume_file,
+        read_volume_file,
+    )
 
     for path in paths:
         if not path.exists():
             raise UnreadableInputError(f"{path}: no such file or folder")
-    niftis = [path for path in paths if path.name.endswith(NIFTI_SUFFIXES)]
-    if not niftis:
+    volumes = [path for path in paths if is_volume_file(path)]
+    if not volumes:
         return [(series.volume, series) for series in read_ct_series(paths)]
     if len(paths) > 1:
-        raise UnreadableInputError(f"{niftis[0]}: give one NIfTI file, and nothing beside it")
-    return [(read_nifti(niftis[0]), None)]
+        raise UnreadableInputError(f"{volumes[0]}: give one volume file, and nothing beside it")
+    return [(read_volume_file(volumes[0]), None)]
 
 
 def _progress(console: Console) -> Progress:

@@ -19,7 +19,7 @@ def contact_sheet(
     count: Annotated[int, typer.Option(min=1, help="Images a row.")] = 4,
     ct: Annotated[
         list[Path] | None,
-        typer.Option(help="Real CT to compare with: DICOM folder or NIfTI; repeatable."),
+        typer.Option(help="Real CT to compare with: DICOM folder or volume file; repeatable."),
     ] = None,
 ) -> None:
     """Draw what training reads, beside real CT, as one picture."""
@@ -34,6 +34,6 @@ def contact_sheet(
 
 def _volume(path: Path) -> CTVolume:
     from vfnode.dicom.reading.ct_series import read_ct_series  # noqa: PLC0415
-    from vfnode.dicom.reading.nifti import read_nifti  # noqa: PLC0415
+    from vfnode.dicom.reading.volume_files import read_volume_file  # noqa: PLC0415
 
-    return read_ct_series([path])[0].volume if path.is_dir() else read_nifti(path)
+    return read_ct_series([path])[0].volume if path.is_dir() else read_volume_file(path)

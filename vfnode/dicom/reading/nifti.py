@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import Any
 
 import nibabel
 import numpy as np
-import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
 from nibabel.wrapstruct import WrapStructError
 
+from vfnode.dicom.reading.voxels_hu import to_hu
 from vfnode.errors import GeometryError, UnreadableInputError
 from vfnode.spine.volume import CTVolume
 
 #: NIfTI patient axes point right, anterior, superior; DICOM's left, posterior, superior.
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-LOWEST_HU, HIGHEST_HU = -1024, 32767
 
 
 def read_nifti(path: Path) -> CTVolume:
@@ -38,17 +36,8 @@ def read_nifti(path: Path) -> CTVolume:
         raise UnreadableInputError(f"{path} has {stored.ndim} dimensions, not 3")
     if not np.issubdtype(stored.dtype, np.number) or np.iscomplexobj(stored):
         raise UnreadableInputError(f"{path} does not hold numbers that could be HU")
-    hu = _to_hu(stored, float(image.dataobj.slope), float(image.dataobj.inter))
+    hu = to_hu(stored, float(image.dataobj.slope), float(image.dataobj.inter))
     try:
         return CTVolume(hu, RAS_TO_LPS @ np.asarray(image.affine, float)).canonical()
     except GeometryError as error:
         raise UnreadableInputError(f"{path}: {error}") from error
-
-
-def _to_hu(stored: npt.NDArray[Any], slope: float, intercept: float) -> npt.NDArray[np.int16]:
-    """HU of stored values (3 axes), a plane at a time: no copy of it all in floating point."""
-    hu = np.empty(stored.shape, np.int16, order="F")  # as NIfTI stores it: no transposing copy
-    for k in range(stored.shape[2]):
-        plane = np.nan_to_num(stored[..., k] * slope + intercept, nan=LOWEST_HU)
-        hu[..., k] = np.clip(np.rint(plane), LOWEST_HU, HIGHEST_HU)
-    return hu

@@ -1,6 +1,6 @@
-"""The README's command line section, as the program itself prints it.
+"""The reference of the command line (docs/cli.md), as the program itself prints it.
 
-``make readme`` writes it; tests/cli/test_readme.py holds it.
+``make cli-docs`` writes it; tests/cli/test_cli_docs.py holds it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from vfnode.cli import app
 
-README = Path(__file__).parents[2] / "README.md"
-SECTION = re.compile(r"(<!-- cli-help[^\n]*-->\n).*?(?=\n## )", re.DOTALL)
+REFERENCE = Path(__file__).parents[2] / "docs" / "cli.md"
+SECTION = re.compile(r"(<!-- cli-help[^\n]*-->\n).*", re.DOTALL)
 COMMANDS: tuple[tuple[str, ...], ...] = (
     (),
     *((name,) for name in get_command(app).commands),  # type: ignore[attr-defined]
@@ -37,9 +37,9 @@ def section() -> str:
 
 
 def with_section(text: str) -> str:
-    """The README with the section of today's program."""
+    """The page with the section of today's program."""
     return SECTION.sub(lambda match: match.group(1) + section(), text)
 
 
 if __name__ == "__main__":
-    README.write_text(with_section(README.read_text()))
+    REFERENCE.write_text(with_section(REFERENCE.read_text()))
