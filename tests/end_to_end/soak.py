@@ -123,7 +123,7 @@ class Soak:
             "senders": SENDERS,
             "seconds": round(took_s),
             "instances_sent": self.instances,
-            "instances_in_inbox": sum(1 for _ in inbox.glob("*/*/*.dcm")),
+            "instances_in_inbox": sum(1 for _ in inbox.glob("*/*/*/*.dcm")),
             "jobs_delivered": sum(job.state is JobState.DELIVERED for job in jobs),
             "jobs": len(jobs),
             "studies_with_results": len({each["StudyInstanceUID"] for each in held}),

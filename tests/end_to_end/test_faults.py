@@ -88,7 +88,7 @@ def test_a_locked_database_holds_up_and_loses_nothing(orthanc, ct, make_node):
         database.execute("BEGIN IMMEDIATE")
         hold.unlink()
         send("dcmsend", ct, node.settings.node.port)
-        held = len(list((node.settings.node.spool / "inbox").glob("*/*/*.dcm")))
+        held = len(list((node.settings.node.spool / "inbox").glob("*/*/*/*.dcm")))
         wait_until(lambda: "database not ready" in node.log, "the node has seen the lock")
         database.rollback()
 

@@ -123,7 +123,7 @@ class Campaign:
 
     def _found(self, kills: int, took_s: float) -> dict[str, Any]:
         inbox = self.node.settings.node.spool / "inbox"
-        held = {path.stem for path in inbox.glob("*/*/*.dcm")}
+        held = {path.stem for path in inbox.glob("*/*/*/*.dcm")}
         acknowledged = {uid for uids in self.acknowledged.values() for uid in uids}
         jobs = self.node.jobs()
         whole = Counter(job.study_instance_uid for job in jobs if job.instances == SLICES)

@@ -80,7 +80,7 @@ def test_dcmtk_sends_by_tls(port, certificates, tmp_path):
     sent = run("storescu", port, *tls_options(certificates), files=images)
 
     assert sent.returncode == 0, sent.stderr
-    assert len(list((tmp_path / "inbox").glob("*/*/*.dcm"))) == 2
+    assert len(list((tmp_path / "inbox").glob("*/*/*/*.dcm"))) == 2
 
 
 @pytest.mark.parametrize("stranger", ["plain", "anonymous", "other authority"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -85,13 +86,29 @@ def _analyze(
     on_stage("load")
     pipeline = load_pipeline(models_dir(models), device)
     folders = []
-    for volume, series in inputs:
+    names = _folder_names([series for _, series in inputs])
+    for (volume, series), name in zip(inputs, names, strict=True):
         analysis = pipeline.analyze(volume, on_stage)
         on_stage("build")
-        folder = out / series.series_instance_uid if series and len(inputs) > 1 else out
+        folder = out / name
         build_and_write(analysis.with_timing("read", read_s), series, folder)
         folders.append(folder)
     return folders
+
+
+def _folder_names(found: list[CTSeries | None]) -> list[str]:
+    """Subfolder of each series; none where there is one series alone.
+
+    Series UIDs are the scanner's: they may be no file names, or those of two patients.
+    """
+    uids = [series.series_instance_uid if series else "" for series in found]
+    if len(uids) == 1:
+        return [""]
+    tidy = [re.sub(r"[^0-9A-Za-z.-]", "_", uid).lstrip(".") for uid in uids]
+    return [
+        f"{name}-{tidy[: index + 1].count(name)}" if tidy.count(name) > 1 else name
+        for index, name in enumerate(tidy)
+    ]
 
 
 def _read(paths: list[Path]) -> list[tuple[CTVolume, CTSeries | None]]:

@@ -109,5 +109,5 @@ def _files(paths: list[Path]) -> list[Path]:
 def _remarks(job: Job, conflicts: int) -> str:
     """The job's own reason, else those of its deliveries; and what is odd about its images."""
     waiting = [f"{d.destination}: {d.reason}" for d in job.deliveries if d.reason]
-    odd = f"{conflicts} images came again with other content; the first were kept"
+    odd = f"{conflicts} images came again with another header; the first were kept"
     return "; ".join([*([job.reason] if job.reason else waiting), *([odd] if conflicts else [])])

@@ -15,6 +15,7 @@ import sdnotify
 import structlog
 
 from vfnode.dicom.reading.series_facts import read_facts
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.errors import SettingsError
 from vfnode.node.clock import Duties, start_clock
 from vfnode.node.compute.client import ChildProgram, ComputeClient, compute_program
@@ -31,7 +32,6 @@ from vfnode.node.logs import configure_logs
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
-from vfnode.node.series_key import SeriesKey
 from vfnode.node.settings.settings import Settings
 
 MEGABYTE = 1_000_000

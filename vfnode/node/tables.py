@@ -21,8 +21,9 @@ jobs = Table(
     "vfnode_jobs",
     metadata,
     Column("job_id", String(64), primary_key=True),
-    Column("study_instance_uid", String(64), nullable=False, index=True),
-    Column("series_instance_uid", String(64), nullable=False, index=True),
+    Column("patient_digest", String(16), nullable=False),  # no name: reading/series_key.py
+    Column("study_instance_uid", String(80), nullable=False, index=True),
+    Column("series_instance_uid", String(80), nullable=False, index=True),
     Column("instances", Integer, nullable=False),
     Column("image_bytes", BigInteger, nullable=False, default=0),
     Column("sender", String(80), nullable=False, default=""),  # AE title@address

@@ -14,6 +14,11 @@ class Reason(Enum):
     SLICE_GAP = ("slice-gap", "A slice is missing inside the series")
     GEOMETRY_REFUSED = ("geometry-refused", "The slices do not form one regular volume")
     NOT_CT = ("not-ct", "The images are not original CT images")
+    UNREADABLE = ("unreadable", "The images cannot be read")
+    IDENTITY_CONFLICT = (
+        "identity-conflict",
+        "The images of one series name different patients",
+    )
     NONE_GRADED = ("none-graded", "None of the vertebral bodies found could be graded")
     COMPUTE_FAILED = ("compute-failed", "The computation failed; a person has been asked to look")
     CUT_VERTEBRA = ("cut-vertebra", "A vertebral body is cut by the border and is not graded")

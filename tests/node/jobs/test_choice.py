@@ -9,17 +9,17 @@ from pydicom import dcmread
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import fake_child, node_settings, series_uid, write_ct
 from vfnode.dicom.reading.series_facts import read_facts
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.app import running
 from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.series_choice import judge
-from vfnode.node.series_key import SeriesKey
 from vfnode.node.settings.choice import ChoiceSection
 from vfnode.node.testing.ports import free_port
 
-FIRST, SECOND = SeriesKey("1.2", "1.2.1"), SeriesKey("1.2", "1.2.2")
+FIRST, SECOND = SeriesKey("p", "1.2", "1.2.1"), SeriesKey("p", "1.2", "1.2.2")
 
 
 @pytest.fixture

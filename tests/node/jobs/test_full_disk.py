@@ -5,10 +5,10 @@ import subprocess
 import pytest
 
 from tests.node.factories import data_set, received
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.errors import InboxFullError
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.received_instance import ReceivedInstance
-from vfnode.node.series_key import SeriesKey
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_receiving_goes_on_when_there_is_room_again(small_disk):
     inbox = Inbox(small_disk / "inbox", 0)
     key, _ = fill(inbox)[0]
 
-    inbox.remove(key, ["1.2.3.0", "1.2.3.1"])
+    inbox.remove(key, ["1.2.3.0.dcm", "1.2.3.1.dcm"])
 
     inbox.put(large(50))
     assert "1.2.3.50.dcm" in {path.name for path in inbox.instances(key)}

@@ -2,17 +2,17 @@
 
 import pytest
 
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.jobs.history import EventKind
 from vfnode.node.jobs.holds import Holds
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.ledger import Ledger
-from vfnode.node.series_key import SeriesKey
 
 
 @pytest.fixture
 def ledger(tmp_path):
     made = Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    made.register("job", SeriesKey("1.2", "1.2.3"), 4, "CT1@192.0.2.7", 2_000_000)
+    made.register("job", SeriesKey("p", "1.2", "1.2.3"), 4, "CT1@192.0.2.7", 2_000_000)
     yield made
     made.close()
 

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.errors import SettingsError
 from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.ledger import Ledger
-from vfnode.node.series_key import SeriesKey
 
 W, D, F = JobState.WAITING, JobState.DELIVERED, JobState.FAILED
 
@@ -15,7 +15,7 @@ W, D, F = JobState.WAITING, JobState.DELIVERED, JobState.FAILED
 @pytest.fixture
 def ledger(tmp_path):
     made = Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    made.register("job", SeriesKey("1.2", "1.2.3"), 4)
+    made.register("job", SeriesKey("p", "1.2", "1.2.3"), 4)
     yield made
     made.close()
 
@@ -24,7 +24,7 @@ def test_a_job_is_registered_once(ledger):
     """The second time it keeps the state that it has."""
     ledger.set_state("job", D, "deliver")
 
-    is_new = ledger.register("job", SeriesKey("1.2", "1.2.3"), 4)
+    is_new = ledger.register("job", SeriesKey("p", "1.2", "1.2.3"), 4)
 
     assert not is_new
     assert [(job.state, job.instances) for job in ledger.jobs()] == [(D, 4)]

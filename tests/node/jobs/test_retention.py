@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.node.factories import data_set, fake_child, node_settings, received
+from vfnode.dicom.reading.series_key import series_key
 from vfnode.durable_files import write_json
 from vfnode.node.compute.client import ComputeClient
 from vfnode.node.delivery.commitment import Commitments
@@ -18,10 +19,9 @@ from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.retention import make_room, purge
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
-from vfnode.node.series_key import SeriesKey
 from vfnode.node.tables import jobs
 
-KEY = SeriesKey("1.2.3", "1.2.3.9")
+KEY = series_key(data_set())
 
 
 @pytest.fixture

@@ -186,7 +186,7 @@ def test_a_sender_that_breaks_off_and_sends_again_makes_one_whole_job(
 
     with node(settings, control):
         break_off(settings, images[:3])
-        held = {path.stem for path in inbox_folder(settings).glob("*/*/*.dcm")}
+        held = {path.stem for path in inbox_folder(settings).glob("*/*/*/*.dcm")}
         send(settings, images)
         job = finished(settings, images)
 

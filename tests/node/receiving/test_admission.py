@@ -127,10 +127,10 @@ def test_an_instance_beyond_the_limit_loses_its_connection_and_nothing_else(star
 
     with pytest.raises(DeliveryDeferredError):
         send_files([large], "127.0.0.1", port, "VFNODE", "TEST")
-    assert list((tmp_path / "inbox").glob("*/*/*.dcm")) == []
+    assert list((tmp_path / "inbox").glob("*/*/*/*.dcm")) == []
     send_files([small], "127.0.0.1", port, "VFNODE", "TEST")
 
-    assert len(list((tmp_path / "inbox").glob("*/*/*.dcm"))) == 1
+    assert len(list((tmp_path / "inbox").glob("*/*/*/*.dcm"))) == 1
 
 
 def test_an_association_request_that_claims_gigabytes_is_hung_up_on(start):
@@ -202,7 +202,7 @@ def test_below_the_reserve_senders_are_told_to_wait_and_then_served_again(
     free["bytes"] = 3_000_000_000
     send_files([image], "127.0.0.1", port, "VFNODE", "TEST")
 
-    assert len(list((tmp_path / "inbox").glob("*/*/*.dcm"))) == 1
+    assert len(list((tmp_path / "inbox").glob("*/*/*/*.dcm"))) == 1
 
 
 def test_a_pdu_limit_is_told_to_the_sender(start, tmp_path):

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.receiving.completeness import Completeness
-from vfnode.node.series_key import SeriesKey
 
-KEY = SeriesKey("1.2", "1.2.3")
+KEY = SeriesKey("p", "1.2", "1.2.3")
 
 
 @dataclass(eq=False)
@@ -100,7 +100,7 @@ def test_a_start_that_fails_is_tried_again(completeness, clock):
 
 def test_a_series_that_cannot_be_started_holds_up_no_other(completeness, clock):
     """The other one begins in the same sweep."""
-    other = SeriesKey("1.2", "1.2.4")
+    other = SeriesKey("p", "1.2", "1.2.4")
     completeness.found([KEY, other])
     clock.time_s += 10
     begun = []

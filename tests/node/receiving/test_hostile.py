@@ -70,7 +70,7 @@ def store(inbox, instance):
 def stands(inbox_folder, status):
     """Whether the inbox holds what the status says and nothing lies outside of it."""
     files = [path for path in inbox_folder.parent.rglob("*") if path.is_file()]
-    inside = list(inbox_folder.glob("[0-9]*/[0-9]*/*.dcm"))
+    inside = list(inbox_folder.glob("[0-9a-f]*/*/*/*.dcm"))
     read_facts(inside)  # must raise for nothing that was accepted
     for path in inside:
         path.unlink()

@@ -14,12 +14,12 @@ from pydicom.uid import (
 )
 
 from tests.node.factories import data_set, received
+from vfnode.dicom.reading.series_key import series_key
 from vfnode.errors import InboxFullError, InvalidInstanceError
-from vfnode.node.receiving.inbox import INCOMING, Arrival, Inbox
+from vfnode.node.receiving.inbox import INCOMING, Arrival, Inbox, conflicting_instances
 from vfnode.node.receiving.received_instance import ReceivedInstance
-from vfnode.node.series_key import SeriesKey
 
-KEY = SeriesKey("1.2.3", "1.2.3.9")
+KEY = series_key(data_set())
 
 
 @pytest.fixture
@@ -71,16 +71,52 @@ def test_the_same_bytes_again_are_stored_once(inbox, tmp_path):
     assert len(files(tmp_path)) == 1
 
 
-def test_other_bytes_under_the_same_uid_do_not_replace_the_first(inbox):
-    """A silent overwrite could change a study after it was read."""
+def test_other_bytes_under_the_same_uid_stand_beside_the_first(inbox, tmp_path):
+    """Nothing is overwritten; the newest counts, unless it is let go of as nothing new."""
+    for rows in (1, 2, 3, 2):
+        item = data_set()
+        item.Rows = rows
+        arrivals = [inbox.put(received(item))[1] for _ in range(2)]
+        assert arrivals[1] is Arrival.REPEATED
+
+    (newest,) = inbox.instances(KEY)
+    earlier = inbox.earlier_version(newest)
+    assert [dcmread(path).Rows for path in (newest, earlier)] == [3, 2]
+    inbox.drop_version(newest)
+
+    assert inbox.instances(KEY) == [earlier]
+    assert conflicting_instances(tmp_path / "inbox", KEY) == ["1.2.3.4"]
+    assert inbox.earlier_version(inbox.earlier_version(earlier)) is None
+
+
+def test_the_same_uids_of_another_patient_are_another_series(inbox):
+    """A corrected name, identifier or birth date; no path names the patient."""
+    for keyword in ("PatientName", "PatientID", "PatientBirthDate"):
+        item = data_set()
+        setattr(item, keyword, "19500101")
+        inbox.put(received(item))
     inbox.put(received(data_set()))
-    other = data_set()
-    other.Rows = 2
 
-    _, arrival = inbox.put(received(other))
+    keys = list(inbox.series())
 
-    assert arrival is Arrival.CONFLICTING
-    assert dcmread(inbox.instances(KEY)[0]).Rows == 1
+    assert len({key.patient_digest for key in keys}) == 4
+    assert {key.study_instance_uid for key in keys} == {"1.2.3"}
+    assert "Canary" not in str([inbox.instances(key) for key in keys])
+
+
+@pytest.mark.parametrize(
+    "uid",
+    ["1.2.826.0.1.3680043.09.1.007", "1.2.3-4", "1" * 65, "study 7", "../../etc", "..", "a*?[b]@2"],
+)
+def test_a_scanners_uid_is_filed_whatever_it_is(inbox, tmp_path, uid):
+    """Leading zeros, 65 characters, text; and no path character leaves the inbox."""
+    key, _ = inbox.put(received(data_set(uid=uid, study=uid, series=uid)))
+
+    assert (key.study_instance_uid, key.series_instance_uid) == (uid, uid)
+    assert list(inbox.series()) == [key]
+    (path,) = inbox.instances(key)
+    assert path.relative_to(tmp_path / "inbox").parts[0] == key.patient_digest
+    assert len(path.relative_to(tmp_path / "inbox").parts) == 4
 
 
 def test_one_uid_in_two_series_is_two_instances(inbox):
@@ -105,14 +141,13 @@ def test_two_senders_of_one_instance_at_once_leave_one_file(inbox, tmp_path):
 @pytest.mark.parametrize(
     ("item", "reason"),
     [
-        (data_set(study="../../etc"), "StudyInstanceUID"),
+        (data_set(study="1" * 81), "StudyInstanceUID"),
         (data_set(series=""), "SeriesInstanceUID"),
-        (data_set(series=".."), "SeriesInstanceUID"),
-        (data_set(uid="1/2"), "SOPInstanceUID"),
+        (data_set(uid="1\n2"), "SOPInstanceUID"),
     ],
 )
-def test_a_uid_that_is_none_cannot_leave_the_inbox(inbox, tmp_path, item, reason):
-    """Path characters, '..' and empty UIDs are refused, and nothing is written."""
+def test_what_cannot_be_a_uid_is_refused(inbox, tmp_path, item, reason):
+    """Empty, endless and unprintable ones are refused, and nothing is written."""
     with pytest.raises(InvalidInstanceError, match=reason):
         inbox.put(received(item))
 
@@ -165,7 +200,7 @@ def test_removed_instances_take_empty_folders_with_them(inbox, tmp_path):
     inbox.put(received(data_set()))
     inbox.put(received(data_set(series="1.2.3.10")))
 
-    inbox.remove(KEY, ["1.2.3.4", "9.9"])
+    inbox.remove(KEY, ["1.2.3.4.dcm", "9.9.dcm"])
 
     assert [key.series_instance_uid for key in inbox.series()] == ["1.2.3.10"]
-    assert not (tmp_path / "inbox" / "1.2.3" / "1.2.3.9").exists()
+    assert not (tmp_path / "inbox" / KEY.patient_digest / "1.2.3" / "1.2.3.9").exists()

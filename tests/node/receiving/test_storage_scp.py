@@ -131,7 +131,7 @@ def store_event(instance):
     [
         (data_set(), 0, SUCCESS),
         (data_set(), 2**62, OUT_OF_RESOURCES),
-        (data_set(study="no UID"), 0, CANNOT_UNDERSTAND),
+        (data_set(study=""), 0, CANNOT_UNDERSTAND),
     ],
 )
 def test_the_status_says_what_the_sender_can_do(tmp_path, item, reserve_bytes, status):

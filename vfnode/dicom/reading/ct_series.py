@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from vfnode.dicom.reading.geometry import MIN_SLICES, order_slices, stack_affine
 from vfnode.dicom.reading.identity_header import result_header
+from vfnode.dicom.reading.one_patient import require_one_patient
 from vfnode.dicom.reading.pixels import read_hu
 from vfnode.dicom.reading.selection import group_slices, read_headers
 from vfnode.dicom.reading.slice_header import SliceHeader, sop_class_uid
@@ -92,16 +93,18 @@ def read_ct_series(paths: Sequence[Path], fallback_encoding: str = LATIN_1) -> t
         raise NotEvaluableError(Reason.NOT_CT.code, "no original CT slice among the DICOM files")
     series: list[CTSeries] = []
     refusal: NotEvaluableError | None = None
-    for uid, slices in sorted(group_slices(headers).items(), key=lambda item: -len(item[1])):
+    sizes = Counter(header.series_key for header in headers)
+    for key, slices in sorted(group_slices(headers).items(), key=lambda item: -len(item[1])):
         try:
+            strangers = require_one_patient(key, sizes)
             stack, affine = _first_volume(slices)
         except NotEvaluableError as error:
-            log.info("series %s passed over: %s", uid, error)
+            log.info("series %s passed over: %s", key.series_instance_uid, error)
             refusal = refusal or error
             continue
-        given = [header for header in headers if header.series_instance_uid == uid]
+        given = [header for header in headers if header.series_key == key]
         found = _assemble(stack, affine, fallback_encoding)
-        series.append(replace(found, notes=(*found.notes, *_left_out(stack, given))))
+        series.append(replace(found, notes=(*found.notes, *strangers, *_left_out(stack, given))))
     if not series and refusal:
         raise refusal
     return tuple(sorted(series, key=lambda found: float(found.volume.spacing_mm[0])))

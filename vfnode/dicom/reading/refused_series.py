@@ -11,11 +11,8 @@ from pydicom.dataset import Dataset
 from vfnode.dicom.reading.ct_series import SeriesSource, SourceInstance
 from vfnode.dicom.reading.identity_header import result_header
 from vfnode.dicom.reading.selection import read_datasets
-from vfnode.dicom.reading.slice_header import (
-    frame_of_reference_uid,
-    series_instance_uid,
-    sop_class_uid,
-)
+from vfnode.dicom.reading.series_key import SeriesKey, series_key
+from vfnode.dicom.reading.slice_header import frame_of_reference_uid, sop_class_uid
 from vfnode.dicom.reading.text_decoding import LATIN_1
 from vfnode.errors import UnreadableInputError
 
@@ -26,20 +23,20 @@ def read_refused_series(paths: Sequence[Path], fallback_encoding: str = LATIN_1)
     Raises:
         UnreadableInputError: not one file has a header with a SOP Instance UID.
     """
-    series: dict[str, list[tuple[Path, Dataset]]] = defaultdict(list)
+    series: dict[SeriesKey, list[tuple[Path, Dataset]]] = defaultdict(list)
     for path, dataset in _readable(paths):
         if dataset.get("SOPInstanceUID"):
-            series[series_instance_uid(dataset)].append((path, dataset))
+            series[series_key(dataset)].append((path, dataset))
     if not series:
         raise UnreadableInputError("no header among the images can be read")
-    uid, files = max(series.items(), key=lambda item: len(item[1]))
+    key, files = max(series.items(), key=lambda item: len(item[1]))
     first = files[0][1]
-    header = result_header(first, uid, fallback_encoding)
+    header = result_header(first, key.series_instance_uid, fallback_encoding)
     return SeriesSource(
         instances=tuple(_source(path, dataset) for path, dataset in files),
         header=header,
         study_instance_uid=str(header.StudyInstanceUID),
-        series_instance_uid=uid,
+        series_instance_uid=key.series_instance_uid,
         frame_of_reference_uid=frame_of_reference_uid(first),
     )
 

@@ -20,6 +20,7 @@ from pydicom.uid import (
 )
 
 from vfnode.dicom.reading.image_faults import told
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.dicom.reading.slice_header import SliceHeader, slice_header, sop_class_uid
 from vfnode.errors import UnreadableInputError
 
@@ -69,14 +70,14 @@ def is_original(image_type: Iterable[str]) -> bool:
     return values[:2] != ["DERIVED", "SECONDARY"]
 
 
-def group_slices(headers: Iterable[SliceHeader]) -> dict[str, list[SliceHeader]]:
-    """The main stack of each series: SeriesInstanceUID -> slices in no order.
+def group_slices(headers: Iterable[SliceHeader]) -> dict[SeriesKey, list[SliceHeader]]:
+    """The main stack of each series: its key -> slices in no order.
 
     A stack has one orientation, matrix, pixel spacing and frame of reference. The largest
     stack of a series is kept: localizers that hide in a series without saying so have
     another orientation or matrix, and there are few of them.
     """
-    stacks: dict[str, dict[tuple[Any, ...], list[SliceHeader]]] = defaultdict(
+    stacks: dict[SeriesKey, dict[tuple[Any, ...], list[SliceHeader]]] = defaultdict(
         lambda: defaultdict(list)
     )
     for header in headers:
@@ -86,9 +87,10 @@ def group_slices(headers: Iterable[SliceHeader]) -> dict[str, list[SliceHeader]]
             header.dataset.Columns,
             *np.round(header.pixel_spacing_mm, 3).tolist(),
         )
-        stacks[header.series_instance_uid][key].append(header)
+        stacks[header.series_key][key].append(header)
     return {
-        uid: _one_frame_of_reference(max(found.values(), key=len)) for uid, found in stacks.items()
+        series: _one_frame_of_reference(max(found.values(), key=len))
+        for series, found in stacks.items()
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from vfnode.dicom.reading.image_faults import ImageFault
+from vfnode.dicom.reading.series_key import SeriesKey, series_instance_uid, series_key
 from vfnode.dicom.uids import derive_uid
 from vfnode.spine.volume import FloatArray
 
@@ -70,11 +72,10 @@ class SliceHeader:
         """Own UID; derived from what the slices share where a copy lost it."""
         return series_instance_uid(self.dataset)
 
-
-def series_instance_uid(dataset: Dataset) -> str:
-    """Own UID; derived from what the slices share where a copy lost it."""
-    own = str(dataset.get("SeriesInstanceUID") or "")
-    return own or derive_uid("series", str(dataset.get("FrameOfReferenceUID") or ""))
+    @cached_property
+    def series_key(self) -> SeriesKey:
+        """Patient, study and series."""
+        return series_key(self.dataset)
 
 
 def frame_of_reference_uid(dataset: Dataset) -> str:

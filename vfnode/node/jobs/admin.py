@@ -66,7 +66,7 @@ def wait_for(
 
 
 def conflicts(settings: Settings, job: Job) -> int:
-    """How many images of a job's series came again with other content; the first were kept."""
+    """How many images of a job's series came again with another header; the first were kept."""
     return len(conflicting_instances(inbox_folder(settings), job.series_key))
 
 

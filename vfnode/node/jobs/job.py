@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from vfnode.node.series_key import SeriesKey
+from vfnode.dicom.reading.series_key import SeriesKey
 
 
 class JobState(Enum):
@@ -48,6 +48,7 @@ class Job:
     """One analysis of one series as it was when it became complete."""
 
     job_id: str
+    patient_digest: str
     study_instance_uid: str
     series_instance_uid: str
     instances: int
@@ -67,4 +68,4 @@ class Job:
     @property
     def series_key(self) -> SeriesKey:
         """Where the images of the job stand in the inbox."""
-        return SeriesKey(self.study_instance_uid, self.series_instance_uid)
+        return SeriesKey(self.patient_digest, self.study_instance_uid, self.series_instance_uid)

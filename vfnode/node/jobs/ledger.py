@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Row, Table, and_, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.database import database_errors_named, open_database, patient
 from vfnode.node.jobs.history import EventKind, History
 from vfnode.node.jobs.job import Delivery, Job, JobState, Receipt
 from vfnode.node.moment import now_utc, utc
-from vfnode.node.series_key import SeriesKey
 from vfnode.node.tables import deliveries, jobs, metadata, receipts
 from vfnode.spine.reason import Reason
 
@@ -66,6 +66,7 @@ class Ledger:
         return self._insert(
             jobs,
             job_id=job_id,
+            patient_digest=key.patient_digest,
             study_instance_uid=key.study_instance_uid,
             series_instance_uid=key.series_instance_uid,
             instances=instances,

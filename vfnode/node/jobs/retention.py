@@ -75,7 +75,7 @@ def _is_held(parts: Parts, job: Job) -> bool:
 def _purge_images(parts: Parts, job: Job) -> None:
     paths = read_instances(job_folder(parts.settings, job.job_id))
     if any(path.exists() for path in paths):
-        parts.inbox.remove(job.series_key, [path.stem for path in paths])
+        parts.inbox.remove(job.series_key, [path.name for path in paths])
         log.info("images purged", job_id=job.job_id)
 
 

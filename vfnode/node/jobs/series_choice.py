@@ -15,7 +15,7 @@ from pydicom.multival import MultiValue
 
 from vfnode.dicom.reading.selection import is_original
 from vfnode.dicom.reading.series_facts import SeriesFacts
-from vfnode.node.series_key import SeriesKey
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.settings.choice import ChoiceSection
 
 THICK_MM = 3.0  #: up to here height ratios hold; thicker slices blur endplates

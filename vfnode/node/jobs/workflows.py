@@ -18,6 +18,7 @@ import structlog
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, error
 
 from vfnode.dicom.reading.series_facts import SeriesFacts, read_facts
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.durable_files import write_json
 from vfnode.node.jobs.analysis_steps import Steps
 from vfnode.node.jobs.delivery_steps import DeliverySteps
@@ -25,7 +26,6 @@ from vfnode.node.jobs.job import FINAL, JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.series_choice import Verdict, is_urgent, judge
-from vfnode.node.series_key import SeriesKey
 from vfnode.node.settings.settings import Settings
 
 ANALYSE, DELIVER = "analyse_series", "deliver_results"
@@ -83,7 +83,7 @@ class Workflows:
         paths = self._parts.inbox.instances(key)
         if not paths:
             return
-        job_id = job_id_of(key, [path.stem for path in paths])
+        job_id = job_id_of(key, [path.name for path in paths])
         write_json(job_folder(self._parts.settings, job_id).instances, [str(p) for p in paths])
         is_new = self._parts.ledger.register(job_id, key, len(paths))
         facts = self._study(key)
@@ -97,7 +97,7 @@ class Workflows:
     def _study(self, key: SeriesKey) -> dict[SeriesKey, SeriesFacts]:
         """The facts of every readable series of a study."""
         inbox = self._parts.inbox
-        series = inbox.series(key.study_instance_uid)
+        series = [other for other in inbox.series() if other.study == key.study]
         read = {each: read_facts(inbox.instances(each)) for each in series}
         return {each: facts for each, facts in read.items() if facts is not None}
 
@@ -125,10 +125,10 @@ class Workflows:
         return 1 + tenths + (0 if urgent else HALF_OF_PRIORITIES)
 
 
-def job_id_of(key: SeriesKey, sop_instance_uids: list[str]) -> str:
-    """What a job is about: a series with exactly these instances."""
-    parts = [key.study_instance_uid, key.series_instance_uid, *sorted(sop_instance_uids)]
-    return hashlib.sha256("\n".join(parts).encode("ascii")).hexdigest()[:32]
+def job_id_of(key: SeriesKey, names: list[str]) -> str:
+    """What a job is about: a series with exactly these files."""
+    parts = [key.patient_digest, key.study_instance_uid, key.series_instance_uid, *sorted(names)]
+    return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()[:32]
 
 
 def _config(settings: Settings) -> DBOSConfig:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from vfnode.node.series_key import SeriesKey
+from vfnode.dicom.reading.series_key import SeriesKey
 
 
 class Feeder(Protocol):

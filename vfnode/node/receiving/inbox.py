@@ -1,26 +1,30 @@
 """The inbox on disk: what stands here was acknowledged, what was acknowledged stands here.
 
-``<root>/<study>/<series>/<instance>.dcm``. An instance is written under a unique
-temporary name, forced to disk and linked to its own name; only then may the sender
-be told Success. The link, unlike a rename, never replaces a file: of two senders of
-one instance the first is kept, whatever the second one sends.
+``<root>/<patient>/<study>/<series>/<instance>.dcm``; the patient is a digest and the UIDs are
+quoted, as they may be anything. An instance is written under a unique temporary name, forced
+to disk and linked to its own name; only then may the sender be told Success. The link, unlike
+a rename, never replaces a file: what comes again with other bytes stands beside the first, as
+``<instance>@2.dcm`` and so on.
 """
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import uuid
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
+from urllib.parse import quote, unquote
 
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.durable_files import _write_synced, sync_folder
 from vfnode.errors import InboxFullError
 from vfnode.node.receiving.received_instance import ReceivedInstance, series_of
-from vfnode.node.series_key import SeriesKey
 
 SUFFIX = ".dcm"
-CONFLICT = ".conflict"  #: of the mark beside an instance that came again with other bytes
+CONFLICT = ".conflict"  #: of the mark beside an instance that came again in other words only
+VERSION = "@"  #: between an instance and the number of its version; the first has none
 INCOMING = ".incoming"  #: folder of temporary files, in the inbox so that a link can be made
 
 
@@ -29,7 +33,7 @@ class Arrival(Enum):
 
     STORED = "stored"
     REPEATED = "repeated"  #: the same bytes were there already
-    CONFLICTING = "conflicting"  #: other bytes stood under this UID; they are kept
+    CONFLICTING = "conflicting"  #: other bytes stood under this UID; both are kept
 
 
 class Inbox:
@@ -57,29 +61,43 @@ class Inbox:
         content = instance.file_bytes()
         if shutil.disk_usage(self._root).free - len(content) < self._reserve_bytes:
             raise InboxFullError("the disk of the spool is down to its reserve")
-        path = self._folder(key) / f"{instance.sop_instance_uid}{SUFFIX}"
         try:
-            return key, self._store(path, content)
+            return key, self._store(
+                _series_folder(self._root, key), instance.sop_instance_uid, content
+            )
         except OSError as error:
             raise InboxFullError(f"the spool cannot be written: {error.strerror}") from error
 
-    def series(self, study_instance_uid: str = "[0-9]*") -> Iterator[SeriesKey]:
-        """Every series that has an instance, of one study or of all."""
-        for folder in self._root.glob(f"{study_instance_uid}/[0-9]*"):
+    def series(self) -> Iterator[SeriesKey]:
+        """Every series that has an instance."""
+        for folder in self._root.glob("[0-9a-f]*/*/*"):
             if any(folder.glob(f"*{SUFFIX}")):
-                yield SeriesKey(folder.parent.name, folder.name)
+                patient, study, series = folder.parts[-3:]
+                yield SeriesKey(patient, unquote(study), unquote(series))
 
     def instances(self, key: SeriesKey) -> list[Path]:
-        """The files of a series, in order of their UIDs."""
-        return sorted(self._folder(key).glob(f"*{SUFFIX}"))
+        """The files of a series, the newest version of each instance, in order of their UIDs."""
+        found = _series_folder(self._root, key).glob(f"*{SUFFIX}")
+        newest = {_instance_of(path): path for path in sorted(found, key=_version_of)}
+        return [newest[instance] for instance in sorted(newest)]
 
-    def remove(self, key: SeriesKey, instance_uids: list[str]) -> None:
-        """Let go of these instances of a series; those that are gone already do not matter."""
-        folder = self._folder(key)
-        for uid in instance_uids:
-            for suffix in (SUFFIX, CONFLICT):
-                (folder / f"{uid}{suffix}").unlink(missing_ok=True)
-        for emptied in (folder, folder.parent):
+    def earlier_version(self, path: Path) -> Path | None:
+        """The version of an instance before this one; None of the first."""
+        number = _version_of(path) - 1
+        return _version(path.parent, _instance_of(path), number) if number else None
+
+    def drop_version(self, path: Path) -> None:
+        """Let go of a version that shows nothing new; a mark says that it came."""
+        path.with_name(f"{_instance_of(path)}{CONFLICT}").touch()
+        path.unlink(missing_ok=True)
+
+    def remove(self, key: SeriesKey, names: list[str]) -> None:
+        """Let go of these files of a series; those that are gone already do not matter."""
+        folder = _series_folder(self._root, key)
+        for path in (folder / name for name in names):
+            path.unlink(missing_ok=True)
+            path.with_name(f"{_instance_of(path)}{CONFLICT}").unlink(missing_ok=True)
+        for emptied in (folder, *folder.parents[:2]):
             if emptied.is_dir() and not any(emptied.iterdir()):
                 emptied.rmdir()
 
@@ -94,10 +112,18 @@ class Inbox:
             path.unlink()
         return len(leftovers)
 
-    def _folder(self, key: SeriesKey) -> Path:
-        return _series_folder(self._root, key)
+    def _store(self, folder: Path, sop_instance_uid: str, content: bytes) -> Arrival:
+        """Under the first name that is free, unless a version with these bytes is there."""
+        instance = _file_name(sop_instance_uid)
+        for number in itertools.count(1):
+            path = _version(folder, instance, number)
+            if self._write(path, content):
+                return Arrival.STORED if number == 1 else Arrival.CONFLICTING
+            if path.read_bytes() == content:
+                return Arrival.REPEATED
+        raise AssertionError("numbers do not end")
 
-    def _store(self, path: Path, content: bytes) -> Arrival:
+    def _write(self, path: Path, content: bytes) -> bool:
         temporary = self._incoming / f"{uuid.uuid4().hex}.part"
         try:
             _write_synced(temporary, content)
@@ -107,34 +133,53 @@ class Inbox:
 
 
 def conflicting_instances(root: Path, key: SeriesKey) -> list[str]:
-    """SOP instance UIDs in an inbox that came again with other bytes; the first were kept."""
-    return sorted(path.stem for path in _series_folder(root, key).glob(f"*{CONFLICT}"))
+    """SOP instance UIDs in an inbox that came again in other words, with the same image."""
+    marks = _series_folder(root, key).glob(f"*{CONFLICT}")
+    return sorted(unquote(path.name.removesuffix(CONFLICT)) for path in marks)
 
 
 def _series_folder(root: Path, key: SeriesKey) -> Path:
-    return root / key.study_instance_uid / key.series_instance_uid
+    study, series = _file_name(key.study_instance_uid), _file_name(key.series_instance_uid)
+    return root / key.patient_digest / study / series
 
 
-def _link(temporary: Path, path: Path) -> Arrival:
+def _file_name(uid: str) -> str:
+    """A UID as a name that cannot leave its folder, whatever it is; ``unquote`` undoes it."""
+    quoted = quote(uid, safe="")
+    return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
+
+
+def _version(folder: Path, instance: str, number: int) -> Path:
+    mark = "" if number == 1 else f"{VERSION}{number}"
+    return folder / f"{instance}{mark}{SUFFIX}"
+
+
+def _instance_of(path: Path) -> str:
+    return path.name.removesuffix(SUFFIX).partition(VERSION)[0]
+
+
+def _version_of(path: Path) -> int:
+    return int(path.name.removesuffix(SUFFIX).partition(VERSION)[2] or 1)
+
+
+def _link(temporary: Path, path: Path) -> bool:
+    """Give a file its name, and say whether the name was free."""
     _make_folders(path.parent)
     try:
         path.hardlink_to(temporary)
     except FileExistsError:
-        arrival = Arrival.REPEATED
-        if path.read_bytes() != temporary.read_bytes():
-            arrival = Arrival.CONFLICTING
-            path.with_suffix(CONFLICT).touch()
+        free = False
     else:
-        arrival = Arrival.STORED
+        free = True
     # Also for a repeated one: its first sender may not have come as far as this line.
     sync_folder(path.parent)
-    return arrival
+    return free
 
 
 def _make_folders(folder: Path) -> None:
-    """Make study and series folder so that a power cut cannot lose their names."""
+    """Make the folders of a series so that a power cut cannot lose their names."""
     if folder.is_dir():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    sync_folder(folder.parent)
-    sync_folder(folder.parent.parent)
+    for made in folder.parents[:3]:
+        sync_folder(made)

@@ -17,18 +17,19 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
 
 from vfnode.dicom.reading.image_faults import UNREADABLE
+from vfnode.dicom.reading.series_key import IDENTITY, SeriesKey, patient_digest
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from vfnode.errors import InvalidInstanceError
-from vfnode.node.series_key import SeriesKey
 
 PREAMBLE = b"\x00" * 128 + b"DICM"
 HEADER_BYTES = 65536  #: of a deflated data set that are inflated to find the UIDs
 
-# A UID names a file and a folder here, so anything but digits and dots is refused: no
-# path character can leave the inbox. Leading zeros in a component are wrong and common.
-_UID = re.compile(r"[0-9][0-9.]{0,63}")
+# Scanners give leading zeros, 65 characters, even text in place of a UID. The series is theirs
+# and is filed by what they say, as long as it is one short value of the default repertoire.
+_UID = re.compile(r"[ -\[\]-~]{1,80}")
 _SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID = Tag(0x00080018), Tag(0x0020000D), Tag(0x0020000E)
-_WANTED = [_SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID]
+_UIDS = [_SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID]
+_WANTED = [*_UIDS, *map(Tag, IDENTITY), Tag("SpecificCharacterSet")]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def series_of(instance: ReceivedInstance) -> SeriesKey:
             stop_when=lambda tag, _vr, _length: tag > _SERIES_UID,
             specific_tags=_WANTED,
         )
-        found = [str(head[tag].value or "") if tag in head else "" for tag in _WANTED]
+        found = [str(head[tag].value or "") if tag in head else "" for tag in _UIDS]
+        patient = patient_digest(head)
     except UNREADABLE as error:
         raise InvalidInstanceError(f"the data set cannot be read: {type(error).__name__}") from None
     if found[0] != instance.sop_instance_uid:
@@ -69,7 +71,7 @@ def series_of(instance: ReceivedInstance) -> SeriesKey:
     for name, uid in zip(("SOP", "Study", "Series"), found, strict=True):
         if not _UID.fullmatch(uid):
             raise InvalidInstanceError(f"{name}InstanceUID is missing or is no UID")
-    return SeriesKey(found[1], found[2])
+    return SeriesKey(patient, found[1], found[2])
 
 
 def _head(instance: ReceivedInstance) -> bytes:

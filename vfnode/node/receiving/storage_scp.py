@@ -158,7 +158,7 @@ def handle_store(event: Event, inbox: Inbox, completeness: Completeness) -> int:
         log.warning("instance refused", sop_instance_uid=uid, reason=str(error))
         return CANNOT_UNDERSTAND
     if arrival is Arrival.CONFLICTING:
-        log.warning("other bytes under a known UID; the first are kept", sop_instance_uid=uid)
+        log.warning("other bytes under a known UID; both are kept", sop_instance_uid=uid)
     completeness.arrived(key, event.assoc)
     return SUCCESS
 
