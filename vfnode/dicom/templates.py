@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sysconfig
 from functools import cache
 from pathlib import Path
@@ -55,3 +56,13 @@ def texts(name: str, language: str) -> dict[str, Any]:
         raise ResultError(f"{name} has no texts in {language!r}, only in {', '.join(languages)}")
     chosen: dict[str, Any] = languages[language]
     return chosen
+
+
+@cache
+def own_wording() -> frozenset[str]:
+    """Every word of the texts that results are made of, in lower case."""
+    files = ("sr_texts.json", "picture_texts.json", "codes.json")
+    words = re.findall(
+        r"\w+", json.dumps([load_template(name) for name in files], ensure_ascii=False)
+    )
+    return frozenset(word.casefold() for word in (*words, "vfnode"))

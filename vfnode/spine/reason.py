@@ -37,6 +37,10 @@ class Reason(Enum):
         "frame-assumed",
         "The slices name no common frame of reference; one is assumed",
     )
+    UID_DERIVED = (
+        "uid-derived",
+        "The images lack a usable study or series UID; another stands for it",
+    )
     ONE_STACK_OF_SEVERAL = (
         "one-stack-of-several",
         "One of several stacks (phases) of the series was measured",

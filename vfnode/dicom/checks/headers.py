@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from vfnode.dicom.checks.result_set import CheckedObject, ResultSet
-from vfnode.dicom.templates import load_template
+from vfnode.dicom.templates import load_template, own_wording
 from vfnode.dicom.vocabulary import CODES_FILE, code_table
 
 TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
@@ -37,6 +39,8 @@ ROLES = {
     "ReferencedFrameOfReferenceUID": "frame of reference",
     "UID": "tracked item or device",
 }
+#: What may name the CT. Scanners give leading zeros, 65 characters, text, one UID for all.
+INHERITED = frozenset(ROLES) - {"UID"}
 
 
 def attributes(results: ResultSet) -> Findings:
@@ -68,22 +72,29 @@ def texts_decode(results: ResultSet) -> Findings:
 
 
 def valid_uids(results: ResultSet) -> Findings:
-    """Every UID has the form of PS3.5 9.1."""
+    """Every UID that is made here has the form of PS3.5 9.1; the scanner's are repeated."""
     for name, element in results.elements:
-        if element.VR == "UI":
+        if element.VR == "UI" and not _is_inherited(element, results):
             values = element.value if element.VM > 1 else [element.value]
             if not all(UID(value).is_valid for value in values):
                 yield name, f"{element.keyword} is no valid UID"
 
 
+def _is_inherited(element: DataElement, results: ResultSet) -> bool:
+    """Whether a UID names the CT, whatever it looks like."""
+    if element.keyword not in INHERITED or str(element.value) in results.own_uids:
+        return False
+    return results.ct is None or str(element.value) in results.ct.uids
+
+
 def single_roles(results: ResultSet) -> Findings:
-    """No UID names two different things, and no two objects share one."""
+    """No UID that is made here names two different things, and no two objects share one."""
     roles: dict[str, set[str]] = defaultdict(set)
     for _, element in results.elements:
         if element.keyword in ROLES:
             roles[str(element.value)].add(ROLES[element.keyword])
     for uid, found in roles.items():
-        if len(found) > 1:
+        if len(found) > 1 and uid in results.own_uids:
             yield "the set", f"{uid} names {' and '.join(sorted(found))}"
     yield from _distinct_objects(results)
 
@@ -146,15 +157,24 @@ def no_identity_in_texts(results: ResultSet) -> Findings:
     """Texts of ours do not repeat who the patient is."""
     for each in results.objects:
         for identity in _identity(each):
-            if any(identity in text for text in _own_texts(each)):
+            if any(identity.search(text) for text in _own_texts(each)):
                 yield each.name, "a text repeats the patient's name or identifier"
                 break
 
 
-def _identity(each: CheckedObject) -> list[str]:
+def _identity(each: CheckedObject) -> list[re.Pattern[str]]:
+    """Family name and identifier, as whole words, where our own wording has no such word.
+
+    Somebody may be called Spine or Normal, and a result must not fail for it.
+    """
     name = str(each.dataset.get("PatientName", "")).split("^")[0]
     found = [name, str(each.dataset.get("PatientID", ""))]
-    return [text for text in found if len(text) >= 4]  # noqa: PLR2004 - "1" stands everywhere
+    return [
+        re.compile(rf"(?<![\w.-]){re.escape(text)}(?![\w-]|\.\w)")
+        for text in found
+        # "1" stands everywhere
+        if len(text) >= 4 and text.casefold() not in own_wording()  # noqa: PLR2004
+    ]
 
 
 def _own_texts(each: CheckedObject) -> Iterator[str]:

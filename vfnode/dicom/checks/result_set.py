@@ -37,6 +37,16 @@ class CTFacts:
     sop_instance_uids: frozenset[str]
     frame_of_reference_uids: frozenset[str]
 
+    @cached_property
+    def uids(self) -> frozenset[str]:
+        """Every UID that results may repeat."""
+        return frozenset(
+            {self.study_instance_uid}
+            | self.series_instance_uids
+            | self.sop_instance_uids
+            | self.frame_of_reference_uids
+        )
+
     @classmethod
     def from_series(cls, series: SeriesSource) -> CTFacts:
         """Of the series that results are being made of."""
@@ -139,6 +149,17 @@ class ResultSet:
         return tuple(
             (name, element) for name, part in self.parts for element in part if element.VR != "SQ"
         )
+
+    @cached_property
+    def own_uids(self) -> frozenset[str]:
+        """What names the objects, their series, and what they track: made here."""
+        roots = [
+            str(each.dataset.get(keyword, ""))
+            for each in self.objects
+            for keyword in ("SOPInstanceUID", "SeriesInstanceUID")
+        ]
+        tracked = [str(element.value) for _, element in self.elements if element.keyword == "UID"]
+        return frozenset([*roots, *tracked])
 
     @property
     def reports(self) -> Iterator[CheckedObject]:

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from vfnode.dicom.reading.geometry import MIN_SLICES, order_slices, stack_affine
 from vfnode.dicom.reading.identity_header import result_header
+from vfnode.dicom.reading.inherited_uid import derived_uids
 from vfnode.dicom.reading.one_patient import require_one_patient
 from vfnode.dicom.reading.pixels import read_hu
 from vfnode.dicom.reading.selection import group_slices, read_headers
@@ -144,7 +145,7 @@ def _assemble(slices: list[SliceHeader], affine: FloatArray, fallback_encoding: 
         study_instance_uid=str(header.StudyInstanceUID),
         series_instance_uid=first.series_instance_uid,
         frame_of_reference_uid=frame_uid,
-        notes=notes,
+        notes=(*notes, *derived_uids(item.dataset for item in slices)),
     )
 
 

@@ -14,8 +14,8 @@ from datetime import datetime
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 
+from vfnode.dicom.reading.inherited_uid import inherited_uid
 from vfnode.dicom.reading.text_decoding import LATIN_1, TextReader
-from vfnode.dicom.uids import derive_uid
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ IDENTIFIERS = frozenset(
 )
 MULTI_VALUED = frozenset({"SoftwareVersions", "OtherPatientIDs"})
 SEXES = ("M", "F", "O")
+UNDECODED = "\ufffd"  #: a byte that is in no character set; a result may not carry this sign
 LONGEST = {"LO": 64, "SH": 16, "LT": 10240, "PN": 64, "CS": 16}
 
 
@@ -93,8 +94,9 @@ def result_header(
         changed += _copy_items(dataset, header, sequence, keywords, reader)
     if changed:
         log.info("attributes of the CT repaired for the results: %s", ", ".join(changed))
-    own = str(dataset.get("StudyInstanceUID") or "")
-    header.StudyInstanceUID = own or derive_uid("study", series_instance_uid)
+    header.StudyInstanceUID = inherited_uid(
+        dataset, "StudyInstanceUID", "study", series_instance_uid
+    )
     header.SeriesInstanceUID = series_instance_uid
     return header
 
@@ -155,7 +157,7 @@ def _clean_text(text: str, vr: str) -> str:
     kept = "".join(
         char if char.isprintable() or (vr == "LT" and char in "\r\n") else " " for char in text
     )
-    return kept.strip()
+    return kept.replace(UNDECODED, "?").strip()
 
 
 def _clean_name(text: str, _vr: str) -> str:

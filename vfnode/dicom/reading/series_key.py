@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from vfnode.dicom.reading.identity_header import clean_value
+from vfnode.dicom.reading.inherited_uid import inherited_uid
 from vfnode.dicom.reading.text_decoding import TextReader
-from vfnode.dicom.uids import derive_uid
 
 #: What tells one patient from another. A digest of it stands in keys, paths and logs.
 IDENTITY = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")
@@ -55,11 +55,10 @@ def patient_digest(dataset: Dataset) -> str:
 
 def series_instance_uid(dataset: Dataset) -> str:
     """Own UID; derived from what the slices share where a copy lost it."""
-    own = str(dataset.get("SeriesInstanceUID") or "")
-    return own or derive_uid("series", str(dataset.get("FrameOfReferenceUID") or ""))
+    frame = str(dataset.get("FrameOfReferenceUID") or "")
+    return inherited_uid(dataset, "SeriesInstanceUID", "series", frame)
 
 
 def study_instance_uid(dataset: Dataset) -> str:
     """Own UID; derived from the series where a copy lost it."""
-    own = str(dataset.get("StudyInstanceUID") or "")
-    return own or derive_uid("study", series_instance_uid(dataset))
+    return inherited_uid(dataset, "StudyInstanceUID", "study", series_instance_uid(dataset))

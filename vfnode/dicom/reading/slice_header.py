@@ -11,8 +11,8 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from vfnode.dicom.reading.image_faults import ImageFault
+from vfnode.dicom.reading.inherited_uid import inherited_uid
 from vfnode.dicom.reading.series_key import SeriesKey, series_instance_uid, series_key
-from vfnode.dicom.uids import derive_uid
 from vfnode.spine.volume import FloatArray
 
 #: Attributes in which the stacks of one series differ, and the functional group that holds each
@@ -80,8 +80,9 @@ class SliceHeader:
 
 def frame_of_reference_uid(dataset: Dataset) -> str:
     """Own UID; derived from the series where the data set has none."""
-    own = str(dataset.get("FrameOfReferenceUID") or "")
-    return own or derive_uid("frame of reference", series_instance_uid(dataset))
+    return inherited_uid(
+        dataset, "FrameOfReferenceUID", "frame of reference", series_instance_uid(dataset)
+    )
 
 
 def sop_class_uid(dataset: Dataset) -> str:

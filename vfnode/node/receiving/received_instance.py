@@ -6,7 +6,6 @@ hundred bytes before the series UID are looked at.
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
 
 from vfnode.dicom.reading.image_faults import UNREADABLE
+from vfnode.dicom.reading.inherited_uid import USABLE
 from vfnode.dicom.reading.series_key import IDENTITY, SeriesKey, patient_digest
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from vfnode.errors import InvalidInstanceError
@@ -24,9 +24,6 @@ from vfnode.errors import InvalidInstanceError
 PREAMBLE = b"\x00" * 128 + b"DICM"
 HEADER_BYTES = 65536  #: of a deflated data set that are inflated to find the UIDs
 
-# Scanners give leading zeros, 65 characters, even text in place of a UID. The series is theirs
-# and is filed by what they say, as long as it is one short value of the default repertoire.
-_UID = re.compile(r"[ -\[\]-~]{1,80}")
 _SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID = Tag(0x00080018), Tag(0x0020000D), Tag(0x0020000E)
 _UIDS = [_SOP_INSTANCE_UID, _STUDY_UID, _SERIES_UID]
 _WANTED = [*_UIDS, *map(Tag, IDENTITY), Tag("SpecificCharacterSet")]
@@ -69,7 +66,7 @@ def series_of(instance: ReceivedInstance) -> SeriesKey:
     if found[0] != instance.sop_instance_uid:
         raise InvalidInstanceError("SOPInstanceUID differs between request and data set")
     for name, uid in zip(("SOP", "Study", "Series"), found, strict=True):
-        if not _UID.fullmatch(uid):
+        if not USABLE.fullmatch(uid):
             raise InvalidInstanceError(f"{name}InstanceUID is missing or is no UID")
     return SeriesKey(patient, found[1], found[2])
 
