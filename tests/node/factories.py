@@ -74,3 +74,14 @@ def fake_child(control: Path, time_limit_s: float = 20.0) -> ChildProgram:
 
 def series_uid(path: Path) -> str:
     return str(dcmread(path, stop_before_pixels=True).SeriesInstanceUID)
+
+
+def harm(path: Path, damage: str) -> None:
+    """Damage a file as a crash, a full disk or a bad sector does."""
+    content = path.read_bytes()
+    half = len(content) // 2
+    if damage == "deleted":
+        path.unlink()
+    else:
+        changed = content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
+        path.write_bytes({"emptied": b"", "cut": content[:half], "altered": changed}[damage])

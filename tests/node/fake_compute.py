@@ -6,6 +6,7 @@ done at compute, a ``crash-once`` is removed first; ``poison`` names a series th
 crashes it. Every request is noted in ``requests``.
 """
 
+import io
 import json
 import os
 import sys
@@ -22,6 +23,7 @@ from pydicom.uid import (
 )
 
 from vfnode.dicom.uids import derive_uid
+from vfnode.durable_files import write_sealed
 from vfnode.node.compute.child import lines_of_parent, take_standard_output
 
 OBJECTS = {
@@ -64,33 +66,37 @@ def answer(request: dict[str, Any], control: Path) -> dict[str, Any]:
     if (control / "reject").exists():
         detail = "three slices"
         return {"error": {"name": "NotEvaluableError", "code": "too-few-slices", "detail": detail}}
+    if "analysis" in request:
+        write_sealed(Path(request["analysis"]), {"report.json": b"{}"})
     return {"result": {"reason": None}}
 
 
 def build(request: dict[str, Any], grade: str = "normal") -> None:
     source = dcmread(request["instances"][0], stop_before_pixels=True)
     folder = Path(request["results"])
-    folder.mkdir(parents=True, exist_ok=True)
     content = "/".join(sorted(Path(path).stem for path in request["instances"]))
-    for name, sop_class in OBJECTS.items():
-        save_object(folder / name, sop_class, source, content)
     result = {"patient": {"grade": grade}, "replaces": request.get("replaces")}
-    (folder / "result.json").write_text(json.dumps(result))
+    objects = {
+        name: made_object(name, sop_class, source, content) for name, sop_class in OBJECTS.items()
+    }
+    write_sealed(folder, {**objects, "result.json": json.dumps(result).encode()})
 
 
-def save_object(path: Path, sop_class: str, source: Dataset, content: str) -> None:
+def made_object(name: str, sop_class: str, source: Dataset, content: str) -> bytes:
     """An object with the UIDs that every run on the same instances gives it."""
     result = Dataset()
     result.file_meta = FileMetaDataset()
     result.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     result.SOPClassUID = sop_class
-    result.SOPInstanceUID = derive_uid(content, path.name)
+    result.SOPInstanceUID = derive_uid(content, name)
     result.StudyInstanceUID = source.StudyInstanceUID
-    result.SeriesInstanceUID = derive_uid(str(source.SeriesInstanceUID), "series", path.name)
+    result.SeriesInstanceUID = derive_uid(str(source.SeriesInstanceUID), "series", name)
     result.PatientID = source.PatientID
     result.PatientName = source.PatientName
-    result.Modality = "SR" if "sr" in path.name else "OT"
-    result.save_as(path, enforce_file_format=True)
+    result.Modality = "SR" if "sr" in name else "OT"
+    buffer = io.BytesIO()
+    result.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
 
 
 if __name__ == "__main__":

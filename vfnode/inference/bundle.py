@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
+from vfnode.durable_files import write_together
 from vfnode.errors import ModelError
 from vfnode.networks import ARCHITECTURES
 
@@ -87,7 +88,7 @@ def load_bundle(folder: Path, device: str = "cpu") -> LoadedModel:
     manifest = read_manifest(folder)
     weights_path = folder / WEIGHTS_NAME
     try:
-        found = _sha256(weights_path)
+        found = hashlib.sha256(weights_path.read_bytes()).hexdigest()
     except OSError as error:
         raise ModelError(f"cannot read {weights_path}: {error}") from error
     if found != manifest.sha256:
@@ -125,18 +126,16 @@ def save_bundle(folder: Path, model: nn.Module, manifest: ModelManifest, card: s
     Returns:
         `folder`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    weights: dict[str, torch.Tensor] = {
+    tensors: dict[str, torch.Tensor] = {
         name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()
     }
-    save_file(weights, folder / WEIGHTS_NAME)
-    (folder / WEIGHTS_NAME).chmod(0o644)  # safetensors writes for its owner alone
-    complete = dataclasses.replace(manifest, sha256=_sha256(folder / WEIGHTS_NAME))
+    weights = save(tensors)
+    complete = dataclasses.replace(manifest, sha256=hashlib.sha256(weights).hexdigest())
     text = json.dumps(dataclasses.asdict(complete), indent=2, ensure_ascii=False)
-    (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
-    (folder / CARD_NAME).write_text(card, encoding="utf-8")
+    files = {
+        WEIGHTS_NAME: weights,
+        CARD_NAME: card.encode("utf-8"),
+        MANIFEST_NAME: f"{text}\n".encode(),
+    }
+    write_together(folder, files)
     return folder
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

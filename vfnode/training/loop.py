@@ -6,6 +6,7 @@ model is on. The state is saved atomically every minute or so, and a re-run of t
 same call continues at the step that the last save had reached.
 """
 
+import io
 import math
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from vfnode.durable_files import write_whole
 from vfnode.errors import TrainingError
 from vfnode.training.parallel import batch_stream
 
@@ -79,9 +81,9 @@ class _State:
             "elapsed_s": self.elapsed_s,
             "rng": torch.get_rng_state(),
         }
-        temporary = path.with_name(path.name + ".partial")
-        torch.save(content, temporary)
-        temporary.replace(path)
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        write_whole(path, buffer.getvalue())
 
     def restore(self, path: Path) -> None:
         # Read to the CPU: a run may go on on a machine without a GPU; the modules move it.
@@ -152,7 +154,6 @@ def _start(model: nn.Module, options: LoopOptions) -> _State:
     state = _State(model, deepcopy(model), optimizer)
     if options.checkpoint_path.exists():
         state.restore(options.checkpoint_path)
-    options.checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
     return state
 
 

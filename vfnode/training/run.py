@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from vfnode.durable_files import write_whole
 from vfnode.errors import TrainingError
 from vfnode.inference.bundle import LoadedModel, ModelManifest, load_bundle, save_bundle
 from vfnode.training.loop import (
@@ -162,7 +163,7 @@ def _claim(path: Path, identity: dict[str, Any]) -> None:
     """
     text = json.dumps(identity, indent=1, sort_keys=True)
     if not path.exists():
-        path.write_text(text, "utf-8")
+        write_whole(path, text.encode("utf-8"))
         return
     if path.read_text("utf-8") != text:
         raise TrainingError(

@@ -1,10 +1,12 @@
 """What images cut from real CT have in common: variation, segmentation, files."""
 
-import os
+import io
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+
+from vfnode.durable_files import write_whole
 
 
 def varied(rng: np.random.Generator, hu: np.ndarray) -> np.ndarray:
@@ -33,8 +35,6 @@ def inside_hexagon(keypoints: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 def keep(path: Path, content: dict[str, np.ndarray]) -> None:
     """Write arrays so that a killed run leaves either all of them or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.partial")
-    with temporary.open("wb") as file:
-        np.savez(file, **content)  # type: ignore[arg-type]  # its stub knows no names
-    temporary.replace(path)
+    buffer = io.BytesIO()
+    np.savez(buffer, **content)  # type: ignore[arg-type]  # its stub knows no names
+    write_whole(path, buffer.getvalue())

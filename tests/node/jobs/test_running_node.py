@@ -146,7 +146,10 @@ def test_an_unsuitable_series_is_rejected_with_its_code(tmp_path, control, image
 def test_a_restarted_node_looks_at_its_inbox_and_begins_nothing_twice(
     tmp_path, control, images, peer
 ):
-    """Instances that were acknowledged before a stop are analysed after it, once."""
+    """Instances that were acknowledged before a stop are analysed after it, once.
+
+    Also where what stands in the spool of the choice was damaged.
+    """
     settings = node_settings(tmp_path, free_port(), destination(peer.port))
     with node(settings, control):
         send(settings, images)
@@ -154,6 +157,7 @@ def test_a_restarted_node_looks_at_its_inbox_and_begins_nothing_twice(
     for _ in range(2):
         with node(settings, control):
             job = finished(settings, images)
+        job_folder(settings, job.job_id).choice.write_bytes(b"")
 
     assert job.state is JobState.DELIVERED
     assert len(list_jobs(settings)) == 1

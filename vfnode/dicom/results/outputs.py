@@ -39,7 +39,7 @@ from vfnode.dicom.results.result_json import build_result
 from vfnode.dicom.results.settings import PRODUCT, ResultSettings, When
 from vfnode.dicom.results.summary_text import slice_texts
 from vfnode.dicom.wording import notes_of
-from vfnode.durable_files import write_together
+from vfnode.durable_files import write_sealed
 from vfnode.errors import ResultError
 from vfnode.spine.report import Analysis
 
@@ -105,12 +105,12 @@ def build_and_write(
     Args:
         series: the CT; a SeriesSource where it could not be read as a volume; None for input
             without DICOM identity: no DICOM objects then.
-        folder: made if it is not there; files of an earlier result are replaced.
+        folder: made if it is not there; files of an earlier result are replaced. Sealed.
         created: date of the objects; now where None.
         replaces: the SR of an earlier run on the same series.
 
     Returns:
-        What was written, result.json last.
+        Every file that was written.
 
     Raises:
         ResultError: an object fails the semantic check (checks.py), or a setting names no
@@ -136,7 +136,7 @@ def build_and_write(
     files[RESULT_NAME] = _json(
         build_result(timed.report, series, used.version, pictures.annotated.geometry)
     )
-    write_together(folder, files)
+    write_sealed(folder, files)
     return tuple(_written(folder / name, datasets.get(name)) for name in files)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 
-from vfnode.durable_files import write_json
+from vfnode.durable_files import sealed_files, write_sealed
 from vfnode.spine.report import Analysis, FractureReport
 from vfnode.spine.straighten import SagittalImage
 
@@ -16,23 +17,23 @@ SAGITTAL_NAME = "sagittal.npz"
 
 
 def save_analysis(analysis: Analysis, folder: Path) -> None:
-    """Write report.json and, where there is an image, sagittal.npz; the report comes last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    image = folder / SAGITTAL_NAME
-    if analysis.sagittal is None:
-        image.unlink(missing_ok=True)
-    else:
-        sagittal = analysis.sagittal
-        np.savez(image, hu=sagittal.hu, step_mm=sagittal.step_mm)
-    write_json(folder / REPORT_NAME, analysis.report.to_dict())
+    """Write report.json and, where there is an image, sagittal.npz: sealed, all or none."""
+    files = {} if analysis.sagittal is None else {SAGITTAL_NAME: _npz(analysis.sagittal)}
+    report = json.dumps(analysis.report.to_dict()).encode("utf-8")
+    write_sealed(folder, {**files, REPORT_NAME: report})
 
 
 def load_analysis(folder: Path) -> Analysis:
-    """What :func:`save_analysis` wrote."""
+    """The analysis that :func:`save_analysis` wrote."""
     report = FractureReport.from_dict(json.loads((folder / REPORT_NAME).read_text("utf-8")))
-    image = folder / SAGITTAL_NAME
-    if not image.exists():
+    if SAGITTAL_NAME not in sealed_files(folder):
         return Analysis(report, None)
-    with np.load(image) as stored:
+    with np.load(folder / SAGITTAL_NAME) as stored:
         sagittal = SagittalImage(stored["hu"], float(stored["step_mm"]))
     return Analysis(report, sagittal)
+
+
+def _npz(sagittal: SagittalImage) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, hu=sagittal.hu, step_mm=sagittal.step_mm)
+    return buffer.getvalue()

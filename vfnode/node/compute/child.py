@@ -22,7 +22,6 @@ from typing import Any, Protocol, TextIO
 
 from vfnode.dicom.results.outputs import build_and_write
 from vfnode.dicom.results.settings import ResultSettings
-from vfnode.durable_files import sync_file, sync_folder
 from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
 from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import load_pipeline
@@ -97,9 +96,7 @@ class Computer:
         created = datetime.fromisoformat(request["created"])
         replaces = Path(request["replaces"]) if request.get("replaces") else None
         folder = Path(request["results"])
-        for written in build_and_write(analysis, series, folder, self._settings, created, replaces):
-            sync_file(written.path)
-        sync_folder(folder)
+        build_and_write(analysis, series, folder, self._settings, created, replaces)
         self._reader.forget()
         return {}
 
@@ -150,10 +147,6 @@ def _error(error: Exception, code: str, detail: str) -> dict[str, Any]:
     return {"error": {"name": type(error).__name__, "code": code, "detail": detail}}
 
 
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
-
-
 def take_standard_output() -> TextIO:
     """Standard output for answers alone; what a library prints goes to the log instead."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
@@ -176,3 +169,7 @@ def lines_of_parent() -> Iterator[str]:
 
     threading.Thread(target=listen, daemon=True).start()
     return iter(waiting.get, None)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydicom import dcmread
 
-from vfnode.durable_files import sync_folder
+from vfnode.durable_files import write_whole
 from vfnode.errors import DeliveryDeferredError
 from vfnode.node.delivery.result_object import OnStored, ResultObject
 from vfnode.node.settings.destination import DestinationSection
@@ -38,11 +36,11 @@ class FolderDestination:
         """
         # It is not made here: where a share is not mounted, results would fill the disk
         # below its mount point, and be hidden when it comes back.
-        if not self._folder.is_dir():
-            raise DeliveryDeferredError(f"there is no folder {self._folder}")
         for each in objects:
+            if not self._folder.is_dir():
+                raise DeliveryDeferredError(f"there is no folder {self._folder}")
             try:
-                self._write(each)
+                write_whole(self._path_of(each), each.path.read_bytes())
             except OSError as error:
                 raise DeliveryDeferredError(
                     f"{self._folder} cannot be written: {error.strerror}"
@@ -56,18 +54,3 @@ class FolderDestination:
     def _path_of(self, each: ResultObject) -> Path:
         header = dcmread(each.path, specific_tags=["StudyInstanceUID"], stop_before_pixels=True)
         return self._folder / str(header.StudyInstanceUID) / f"{each.sop_instance_uid}.dcm"
-
-    def _write(self, each: ResultObject) -> None:
-        path = self._path_of(each)
-        study = path.parent
-        study.mkdir(exist_ok=True)
-        temporary = study / f".{uuid.uuid4().hex}.part"
-        try:
-            with temporary.open("xb") as file:
-                file.write(each.path.read_bytes())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-        sync_folder(study)

@@ -6,11 +6,12 @@ HTTP, by its answer to each form.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from vfnode.dicom.results.fracture_sr_2d import FALLBACKS, flat_report, flat_uid
-from vfnode.durable_files import sync_file, sync_folder
+from vfnode.durable_files import write_whole
 from vfnode.node.delivery.result_object import ResultObject
 
 FOLDER = "other-forms"
@@ -43,12 +44,12 @@ def form_for(each: ResultObject, accepted: Collection[str]) -> ResultObject:
 
 
 def written_form(form: ResultObject, each: ResultObject) -> ResultObject:
-    """A form of an object with its file written.
+    """A form of an object with its file written, also where a damaged one may stand.
 
     Raises:
         ResultError: the form cannot be made.
     """
-    if form is not each and not form.path.exists():
+    if form is not each:
         _write(form, each.path.parent)
     return form
 
@@ -62,9 +63,6 @@ def held_form(each: ResultObject, received: Collection[str]) -> ResultObject | N
 
 
 def _write(form: ResultObject, results: Path) -> None:
-    form.path.parent.mkdir(exist_ok=True)
-    temporary = form.path.with_suffix(".part")
-    flat_report(results, form.sop_class_uid).save_as(temporary, enforce_file_format=True)
-    sync_file(temporary)
-    temporary.replace(form.path)
-    sync_folder(form.path.parent)
+    buffer = io.BytesIO()
+    flat_report(results, form.sop_class_uid).save_as(buffer, enforce_file_format=True)
+    write_whole(form.path, buffer.getvalue())

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydicom import dcmread
 
 from vfnode.dicom.results.output_files import OBJECT_FILES
+from vfnode.durable_files import sealed_files
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def result_objects(folder: Path, names: Collection[str] = ()) -> list[ResultObje
         names: of ``OBJECT_FILES``, those that are wanted; all of them where empty.
     """
     wanted = {OBJECT_FILES[name] for name in names}
-    paths = sorted(folder.glob("*.dcm"))
+    paths = sorted(folder / name for name in sealed_files(folder) if name.endswith(".dcm"))
     return [_result_object(path) for path in paths if not wanted or path.name in wanted]
 
 

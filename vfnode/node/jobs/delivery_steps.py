@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import structlog
 
-from vfnode.errors import DeliveryDeferredError, DeliveryError, DeliveryRefusedError
+from vfnode.errors import (
+    DeliveryDeferredError,
+    DeliveryError,
+    DeliveryRefusedError,
+    VfnodeError,
+)
 from vfnode.node.delivery.cstore import peer_of
 from vfnode.node.delivery.object_forms import forms_of, held_form
 from vfnode.node.delivery.result_object import OnStored, ResultObject, result_objects
@@ -16,6 +21,7 @@ from vfnode.node.delivery.storage_scu import ALREADY_STORED
 from vfnode.node.jobs.job import Job, JobState
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.parts import Parts
+from vfnode.node.jobs.result_builder import ResultBuilder
 from vfnode.node.settings.destination import DestinationSection
 
 log = structlog.get_logger()
@@ -27,6 +33,7 @@ class DeliverySteps:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._ledger = parts.ledger
+        self._builder = ResultBuilder(parts)
         self._sections = {each.name: each for each in parts.settings.destinations}
 
     def send(self, job_id: str, destination: str, attempt: int) -> float | None:
@@ -40,6 +47,7 @@ class DeliverySteps:
         self._ledger.set_delivery(job_id, destination, JobState.RUNNING, attempt, "")
         state, reason, pause_s = JobState.DELIVERED, "", None
         try:
+            self._mend(job_id)
             if begun_before:
                 self._look_for_what_arrived(job_id, destination)
             self._send(job_id, destination)
@@ -58,6 +66,15 @@ class DeliverySteps:
         """Set the state of the whole job from those of its deliveries."""
         state = self._ledger.settle(job_id)
         log.info("job", job_id=job_id, state=state.value)
+
+    def _mend(self, job_id: str) -> None:
+        """Make results again that were damaged after they had been built."""
+        try:
+            self._builder.build(self._job(job_id))
+        except VfnodeError as error:
+            raise DeliveryRefusedError(
+                f"the results are damaged and cannot be made again: {error}"
+            ) from error
 
     def _send(self, job_id: str, destination: str) -> None:
         if destination not in self._parts.destinations:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -69,3 +71,9 @@ class Job:
     def series_key(self) -> SeriesKey:
         """Where the images of the job stand in the inbox."""
         return SeriesKey(self.patient_digest, self.study_instance_uid, self.series_instance_uid)
+
+
+def job_id_of(key: SeriesKey, names: Sequence[str]) -> str:
+    """Identifier of the job on a series with exactly these files."""
+    parts = [key.patient_digest, key.study_instance_uid, key.series_instance_uid, *sorted(names)]
+    return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()[:32]

@@ -1,14 +1,14 @@
-"""The folders of a node's spool, and files that are there whole or not at all."""
+"""The folders of a node's spool, and what stands in that of a job."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from vfnode.node.jobs.job import Job
-from vfnode.node.jobs.ledger import Ledger
+from vfnode.durable_files import is_whole, move_folder, read_json, write_json
+from vfnode.node.jobs.job import Job, job_id_of
+from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.settings.settings import Settings
 
 REPORT_NAME = "report.sr.dcm"
@@ -42,9 +42,14 @@ class JobFolder:
         return self.path / "results"
 
     @property
+    def is_analysed(self) -> bool:
+        """Whether the analysis is there and unharmed."""
+        return is_whole(self.analysis)
+
+    @property
     def is_built(self) -> bool:
-        """Whether the results are there: result.json is written last."""
-        return (self.results / "result.json").exists()
+        """Whether every result is there and unharmed."""
+        return is_whole(self.results)
 
 
 def inbox_folder(settings: Settings) -> Path:
@@ -57,36 +62,25 @@ def job_folder(settings: Settings, job_id: str) -> JobFolder:
     return JobFolder(settings.node.spool.absolute() / "work" / job_id)
 
 
-def read_instances(folder: JobFolder) -> list[Path]:
-    """The image files that a job is about."""
-    return [Path(path) for path in json.loads(folder.instances.read_text("utf-8"))]
+def images_of(job: Job, settings: Settings, inbox: Inbox) -> list[Path]:
+    """The image files that a job is about; none where that is no longer known.
 
-
-def earlier_report(job: Job, ledger: Ledger, settings: Settings) -> Path | None:
-    """The report that the next one of this job replaces; None where there is none.
-
-    That of a computation that failed before, else the newest one of an earlier job on the
-    same series: one with fewer slices.
+    A damaged list is written again where the inbox holds the images that the job is named after.
     """
-    set_aside = _report(job_folder(settings, job.job_id).path / SET_ASIDE)
-    if set_aside:
-        return set_aside
-    for other in reversed(ledger.jobs(series_uid=job.series_instance_uid)):
-        if other.created_at < job.created_at and other.series_key == job.series_key:
-            found = _report(job_folder(settings, other.job_id).results)
-            if found:
-                return found
-    return None
+    folder = job_folder(settings, job.job_id)
+    listed = read_json(folder.instances)
+    if listed:
+        return [Path(path) for path in listed]
+    held = inbox.instances(job.series_key)
+    if job_id_of(job.series_key, [path.name for path in held]) != job.job_id:
+        return []
+    write_json(folder.instances, [str(path) for path in held])
+    return held
 
 
 def set_aside(folder: JobFolder) -> None:
-    """Make room for new results; the old ones are kept for :func:`earlier_report`."""
+    """Make room for new results; the old ones are kept, as the new report replaces theirs."""
     kept = folder.path / SET_ASIDE
     if folder.results.exists():
         shutil.rmtree(kept, ignore_errors=True)
-        folder.results.rename(kept)
-
-
-def _report(results: Path) -> Path | None:
-    path = results / REPORT_NAME
-    return path if path.exists() else None
+        move_folder(folder.results, kept)

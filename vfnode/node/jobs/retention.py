@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from vfnode.node.jobs.job import Job, JobState
-from vfnode.node.jobs.job_folder import job_folder, read_instances
+from vfnode.node.jobs.job_folder import images_of, job_folder
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.receiving.completeness import Completeness
 
@@ -73,7 +73,7 @@ def _is_held(parts: Parts, job: Job) -> bool:
 
 
 def _purge_images(parts: Parts, job: Job) -> None:
-    paths = read_instances(job_folder(parts.settings, job.job_id))
+    paths = images_of(job, parts.settings, parts.inbox)
     if any(path.exists() for path in paths):
         parts.inbox.remove(job.series_key, [path.name for path in paths])
         log.info("images purged", job_id=job.job_id)

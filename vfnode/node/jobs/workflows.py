@@ -7,8 +7,6 @@ same series begins it only once.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,10 +17,10 @@ from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, error
 
 from vfnode.dicom.reading.series_facts import SeriesFacts, read_facts
 from vfnode.dicom.reading.series_key import SeriesKey
-from vfnode.durable_files import write_json
+from vfnode.durable_files import read_json, write_json
 from vfnode.node.jobs.analysis_steps import Steps
 from vfnode.node.jobs.delivery_steps import DeliverySteps
-from vfnode.node.jobs.job import FINAL, JobState
+from vfnode.node.jobs.job import FINAL, JobState, job_id_of
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.series_choice import Verdict, is_urgent, judge
@@ -104,8 +102,9 @@ class Workflows:
     def _is_chosen(self, job_id: str, key: SeriesKey, study: dict[SeriesKey, SeriesFacts]) -> bool:
         """The verdict on a series; once given it stays, whatever else comes or goes."""
         path = job_folder(self._parts.settings, job_id).choice
-        if path.exists():
-            verdict = Verdict(**json.loads(path.read_text("utf-8")))
+        given = read_json(path)
+        if given:
+            verdict = Verdict(**given)
         else:
             verdict = judge(key, study, self._parts.settings.choice)
             write_json(path, asdict(verdict))
@@ -123,12 +122,6 @@ class Workflows:
         if self._parts.settings.choice.order == "newest":
             tenths = HALF_OF_PRIORITIES - tenths
         return 1 + tenths + (0 if urgent else HALF_OF_PRIORITIES)
-
-
-def job_id_of(key: SeriesKey, names: list[str]) -> str:
-    """What a job is about: a series with exactly these files."""
-    parts = [key.patient_digest, key.study_instance_uid, key.series_instance_uid, *sorted(names)]
-    return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()[:32]
 
 
 def _config(settings: Settings) -> DBOSConfig:

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import uuid
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from vfnode.dicom.reading.series_key import SeriesKey
-from vfnode.durable_files import _write_synced, sync_folder
+from vfnode.durable_files import link_once
 from vfnode.errors import InboxFullError
 from vfnode.node.receiving.received_instance import ReceivedInstance, series_of
 
@@ -117,19 +116,11 @@ class Inbox:
         instance = _file_name(sop_instance_uid)
         for number in itertools.count(1):
             path = _version(folder, instance, number)
-            if self._write(path, content):
+            if link_once(path, content, self._incoming):
                 return Arrival.STORED if number == 1 else Arrival.CONFLICTING
             if path.read_bytes() == content:
                 return Arrival.REPEATED
         raise AssertionError("numbers do not end")
-
-    def _write(self, path: Path, content: bytes) -> bool:
-        temporary = self._incoming / f"{uuid.uuid4().hex}.part"
-        try:
-            _write_synced(temporary, content)
-            return _link(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def conflicting_instances(root: Path, key: SeriesKey) -> list[str]:
@@ -160,26 +151,3 @@ def _instance_of(path: Path) -> str:
 
 def _version_of(path: Path) -> int:
     return int(path.name.removesuffix(SUFFIX).partition(VERSION)[2] or 1)
-
-
-def _link(temporary: Path, path: Path) -> bool:
-    """Give a file its name, and say whether the name was free."""
-    _make_folders(path.parent)
-    try:
-        path.hardlink_to(temporary)
-    except FileExistsError:
-        free = False
-    else:
-        free = True
-    # Also for a repeated one: its first sender may not have come as far as this line.
-    sync_folder(path.parent)
-    return free
-
-
-def _make_folders(folder: Path) -> None:
-    """Make the folders of a series so that a power cut cannot lose their names."""
-    if folder.is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    for made in folder.parents[:3]:
-        sync_folder(made)

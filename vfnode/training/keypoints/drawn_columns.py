@@ -1,11 +1,13 @@
 """Natural sagittal images of whole columns on disk, for crops of single bodies."""
 
+import io
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from vfnode.durable_files import write_together
 from vfnode.training.parallel import in_order
 from vfnode.training.synthetic.plane.sagittal import GENERATOR_VERSION, draw_natural
 
@@ -48,10 +50,16 @@ def _draw(home: Path, seed: int, index: int) -> None:
     """Draw a column into its file; the file appears when it is whole."""
     sample = draw_natural(np.random.default_rng([seed, index]), STEP_MM)
     hu = np.clip(sample.hu, -1024, 3071).round().astype(np.int16)
-    np.save(home / f"{index:05d}-keypoints.npy", sample.keypoints_mm)
-    partial_path = home / f"{index:05d}.partial.npy"
-    np.save(partial_path, np.stack([hu, sample.labels.astype(np.int16)]))
-    partial_path.replace(_path(home, index))
+    image = np.stack([hu, sample.labels.astype(np.int16)])
+    keypoints_name = f"{index:05d}-keypoints.npy"
+    files = {keypoints_name: _npy(sample.keypoints_mm), _path(home, index).name: _npy(image)}
+    write_together(home, files)
+
+
+def _npy(values: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    return buffer.getvalue()
 
 
 def _path(home: Path, index: int) -> Path:

@@ -1,6 +1,5 @@
 """Straightened boxes of synthetic spines with the level at every row, in a cache folder."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from vfnode.networks.level_labeller import CLASSES
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.spine_box import VOXEL_MM, arc_of, row_of, spine_box
 from vfnode.spine.volume import CTVolume, FloatArray
+from vfnode.training.site_arrays import keep
 from vfnode.training.spine.volumes import draw_volume
 
 FIRST_CLASS = CLASSES.index("C2")  #: of the drawn bodies, C2 to L5
@@ -101,9 +101,5 @@ def cached_box(folder: Path, seed: int) -> LevelBox:
         with np.load(path) as content:
             return LevelBox(content["hu"], content["position"], content["seen"])
     box = draw_box(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.partial")  # two processes may fill one cache
-    with temporary.open("wb") as file:
-        np.savez(file, hu=box.hu, position=box.position, seen=box.seen)
-    temporary.replace(path)
+    keep(path, {"hu": box.hu, "position": box.position, "seen": box.seen})
     return box

@@ -6,7 +6,6 @@ are written atomically and an existing one is never drawn again, so filling a
 cache can be stopped and resumed.
 """
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vfnode.spine.volume import CTVolume
+from vfnode.training.site_arrays import keep
 from vfnode.training.synthetic.scene import Scene, draw, sample_scene
 from vfnode.training.synthetic.voxel_canvas import Canvas, FloatArray, Image
 
@@ -87,11 +87,7 @@ def cached_volume(folder: Path, seed: int) -> SpineVolume:
     path = folder / f"{seed:06d}.npz"
     if not path.exists():
         volume = draw_volume(seed)
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.partial")  # two processes may fill one cache
-        with temporary.open("wb") as file:
-            np.savez(file, **asdict(volume))
-        temporary.replace(path)
+        keep(path, asdict(volume))
         return volume
     with np.load(path) as content:
         return SpineVolume(**content)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vfnode.durable_files import write_whole
 from vfnode.training.parallel import in_order
 from vfnode.training.synthetic.anatomy import LEVELS
 from vfnode.training.synthetic.plane.sagittal import (
@@ -47,7 +48,9 @@ def sagittal_cache(folder: Path, count: int, seed: int, workers: int = 0) -> Sag
     for index, sample in enumerate(samples, drawn):
         hu[index] = np.clip(sample.hu, -1024, 3071).round()
         labels[index], keypoints[index] = sample.labels, sample.keypoints_mm / sample.step_mm
-        done.write_text(str(index + 1))
+        for array in (hu, labels, keypoints):
+            array.flush()
+        write_whole(done, str(index + 1).encode("ascii"))
     return SagittalCache(hu, labels, keypoints)
 
 

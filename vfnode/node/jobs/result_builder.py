@@ -1,0 +1,111 @@
+"""Makes the analysis and the results of a job, and makes them again where they are damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from vfnode.errors import ComputeError, UnreadableInputError, VfnodeError
+from vfnode.node.jobs.job import Job
+from vfnode.node.jobs.job_folder import REPORT_NAME, SET_ASIDE, images_of, job_folder
+from vfnode.node.jobs.parts import Parts
+
+COMPUTE_ATTEMPTS = 2
+
+log = structlog.get_logger()
+
+
+class ResultBuilder:
+    """Asks the compute child for what a job's folder lacks."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def images(self, job: Job) -> list[Path]:
+        """The image files of a job.
+
+        Raises:
+            UnreadableInputError: some are gone, or which they were is no longer known.
+        """
+        images = images_of(job, self._parts.settings, self._parts.inbox)
+        if not images:
+            raise UnreadableInputError("the list of its images is damaged")
+        missing = [path for path in images if not path.exists()]
+        if missing:
+            raise UnreadableInputError(f"{len(missing)} images are no longer in the inbox")
+        return images
+
+    def analyse(self, job: Job) -> None:
+        """Analyse the series of a job; the numbers stand in its folder afterwards.
+
+        Raises:
+            NotEvaluableError: the series is unsuitable.
+            ComputeError: the computation failed twice.
+            VfnodeError: the images, or the models, cannot be read.
+        """
+        reason = self._ask_twice("compute", job).get("reason")
+        if reason:
+            self._parts.ledger.set_reason(job.job_id, reason["code"], reason["meaning"])
+
+    def build(self, job: Job) -> None:
+        """Make the results of a job from its analysis; nothing where all are there and unharmed.
+
+        The objects have the same UIDs each time. A damaged analysis is made again first.
+
+        Raises:
+            VfnodeError: as `analyse`, or an object cannot be built.
+        """
+        folder = job_folder(self._parts.settings, job.job_id)
+        if folder.is_built:  # other bytes under the same UIDs might reach a second PACS
+            return
+        if not folder.is_analysed:
+            log.warning("analysis is damaged: made again", job_id=job.job_id)
+            self.analyse(job)
+        self._ask_twice("build", job)
+
+    def _ask_twice(self, command: str, job: Job) -> dict[str, Any]:
+        folder = job_folder(self._parts.settings, job.job_id)
+        earlier = self._earlier_report(job) if command == "build" else None
+        request = {
+            "command": command,
+            "instances": [str(path) for path in self.images(job)],
+            "analysis": str(folder.analysis),
+            "results": str(folder.results),
+            "created": f"{job.created_at.astimezone().replace(tzinfo=None)}",
+            "replaces": str(earlier) if earlier else None,
+        }
+        for attempt in range(1, COMPUTE_ATTEMPTS):
+            try:
+                return self._parts.compute.ask(request)
+            except ComputeError as error:
+                log.warning("tried again", job_id=job.job_id, attempt=attempt, reason=str(error))
+        return self._parts.compute.ask(request)
+
+    def _earlier_report(self, job: Job) -> Path | None:
+        """The report that the next one of this job replaces; None where there is none.
+
+        That of a computation that failed before, else the newest one of an earlier job on the
+        same series: one with fewer slices.
+        """
+        set_aside = job_folder(self._parts.settings, job.job_id).path / SET_ASIDE / REPORT_NAME
+        if set_aside.exists():
+            return set_aside
+        for other in reversed(self._parts.ledger.jobs(series_uid=job.series_instance_uid)):
+            report = job_folder(self._parts.settings, other.job_id).results / REPORT_NAME
+            is_earlier = other.created_at < job.created_at and other.series_key == job.series_key
+            if is_earlier and self._is_whole(other) and report.exists():
+                return report
+        return None
+
+    def _is_whole(self, other: Job) -> bool:
+        """Whether an earlier job has its results, mended if need be."""
+        if not job_folder(self._parts.settings, other.job_id).results.exists():
+            return False
+        try:
+            self.build(other)
+        except VfnodeError as error:
+            log.warning("earlier report is damaged", job_id=other.job_id, reason=str(error))
+            return False
+        return True
