@@ -24,7 +24,7 @@ from pydicom.uid import (
 
 from vfnode.dicom.uids import derive_uid
 from vfnode.durable_files import write_sealed
-from vfnode.node.compute.child import lines_of_parent, take_standard_output
+from vfnode.node.compute.child_pipes import lines_of_parent, take_standard_output
 
 OBJECTS = {
     "report.sr.dcm": Comprehensive3DSRStorage,

@@ -9,16 +9,13 @@ module of the node that imports torch, and no other one imports it.
 from __future__ import annotations
 
 import json
-import os
-import queue
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
 from vfnode.dicom.results.outputs import build_and_write
 from vfnode.dicom.results.settings import ResultSettings
@@ -26,6 +23,7 @@ from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
 from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import load_pipeline
 from vfnode.node.compute.analysis_store import load_analysis, save_analysis
+from vfnode.node.compute.child_pipes import lines_of_parent, take_standard_output
 from vfnode.node.compute.series_reader import Reading, SeriesReader
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.report import Analysis
@@ -145,30 +143,6 @@ def _answer(computer: Computer, request: Request) -> dict[str, Any]:
 
 def _error(error: Exception, code: str, detail: str) -> dict[str, Any]:
     return {"error": {"name": type(error).__name__, "code": code, "detail": detail}}
-
-
-def take_standard_output() -> TextIO:
-    """Standard output for answers alone; what a library prints goes to the log instead."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return answers
-
-
-def lines_of_parent() -> Iterator[str]:
-    """Lines of standard input, read ahead from now on.
-
-    The process ends when they do, even in the midst of a series: a child cannot outlive
-    a node that was killed.
-    """
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def listen() -> None:
-        for line in sys.stdin:
-            waiting.put(line)
-        os._exit(0)
-
-    threading.Thread(target=listen, daemon=True).start()
-    return iter(waiting.get, None)
 
 
 if __name__ == "__main__":
