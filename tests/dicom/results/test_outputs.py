@@ -85,7 +85,10 @@ def test_input_without_dicom_identity_gives_json_and_picture_only(tmp_path):
     jsonschema.validate(told, load_template("result.schema.json"))
     assert told["study_instance_uid"] is None
     assert {output.path.name for output in written} == {"result.json", "sagittal.png"}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"result.json", "sagittal.png"}
+    assert {path.name for path in (tmp_path / "out").glob("[!.]*")} == {
+        "result.json",
+        "sagittal.png",
+    }
 
 
 def test_what_was_written_is_told_with_its_uids(series, tmp_path):
