@@ -8,7 +8,10 @@ VfnodeError
 ├── TrainingError            a training run cannot start or has diverged: change its options
 ├── MissingExtraError        a package of an extra is not installed: install the extra
 ├── SettingsError            a setting is wrong: names the field and the remedy
+├── NoSpoolError             no node has run here: name the settings or the spool of one
+├── UnknownJobError          no job, or several, are meant: give more of its identifier
 ├── ComputeError             the compute child died, hung or ran out of memory: retry once
+├── InstallationError        disk full, models missing, child cannot start: wait, fail no study
 ├── InboxError
 │   ├── InboxFullError       no room on disk: the sender may try again later
 │   └── InvalidInstanceError the instance lacks what filing it needs: never retry
@@ -63,8 +66,20 @@ class SettingsError(VfnodeError):
     """A setting is wrong; the message names the field and the remedy."""
 
 
+class NoSpoolError(VfnodeError):
+    """No node has run here: name the settings or the spool of one."""
+
+
+class UnknownJobError(VfnodeError):
+    """No job, or more than one, is meant: give more of its identifier."""
+
+
 class ComputeError(VfnodeError):
     """The compute child died, hung or ran out of memory: retry once."""
+
+
+class InstallationError(VfnodeError):
+    """The machine is at fault and not the study: wait until it has been mended."""
 
 
 class InboxError(VfnodeError):

@@ -21,7 +21,7 @@ from typing import Any
 from tests.end_to_end.peers import Node, Orthanc, children_of, send, wait_until, write_settings
 from tests.node.factories import FACTS, write_ct
 from vfnode.dicom.ct_writer import write_ct_series
-from vfnode.node.jobs.job import FINAL, JobState
+from vfnode.node.jobs.job_state import FINAL, JobState
 from vfnode.node.testing.ports import free_port
 from vfnode.spine.volume import CTVolume
 from vfnode.training.synthetic.chest_ct import synthesize_chest_ct

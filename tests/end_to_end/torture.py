@@ -31,7 +31,7 @@ from tests.node.factories import FACTS, write_ct
 from vfnode.errors import DeliveryError
 from vfnode.node.delivery.storage_scu import ALREADY_STORED, send_files
 from vfnode.node.jobs.admin import list_jobs
-from vfnode.node.jobs.job import FINAL, JobState
+from vfnode.node.jobs.job_state import FINAL, JobState
 from vfnode.node.testing.ports import free_port
 
 SLICES = 6

@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 
 from vfnode import __version__
-from vfnode.cli import models
+from vfnode.cli import jobs, models
 from vfnode.cli.analyze import analyze
 from vfnode.cli.check import check
 from vfnode.cli.contact_sheet import contact_sheet
 from vfnode.cli.demo import demo
 from vfnode.cli.evaluate import evaluate
-from vfnode.cli.serve import jobs, retry, send, serve, settings
+from vfnode.cli.serve import retry, send, serve, settings
 from vfnode.cli.train import train
 from vfnode.errors import SettingsError, VfnodeError
 
@@ -37,7 +37,6 @@ for command in (
     demo,
     serve,
     send,
-    jobs,
     retry,
     settings,
     check,
@@ -46,6 +45,7 @@ for command in (
     contact_sheet,
 ):
     app.command()(command)
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 
 

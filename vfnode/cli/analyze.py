@@ -15,10 +15,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from vfnode.cli.tables import patient_line, vertebrae_table
 from vfnode.errors import UnreadableInputError
-from vfnode.spine.volume import CTVolume
 
 if TYPE_CHECKING:
     from vfnode.dicom.reading.ct_series import CTSeries
+    from vfnode.spine.volume import CTVolume
 
 #: what the progress bar says while each stage of an analysis runs
 STAGES = {

@@ -110,7 +110,7 @@ def _wait(settings: Settings, series_uid: str, say: Callable[[str], None]) -> Jo
         VfnodeError: it did not end with a delivery.
     """
     from vfnode.node.jobs.admin import wait_for  # noqa: PLC0415
-    from vfnode.node.jobs.job import JobState  # noqa: PLC0415
+    from vfnode.node.jobs.job_state import JobState  # noqa: PLC0415
 
     job = wait_for(
         settings, series_uid, ANALYSIS_LIMIT_S, lambda now: say(f"the node works: {now.stage}")

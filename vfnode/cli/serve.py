@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from vfnode.errors import UnreadableInputError
-from vfnode.node.jobs.job import Job
 from vfnode.node.settings.settings import describe_settings, load_settings
 
 SettingsFile = Annotated[
@@ -59,27 +57,6 @@ def send(
     print(f"{len(files)} instances stored by {called} at {host}:{port}")
 
 
-def jobs(settings: SettingsFile = None) -> None:
-    """List what was received and what became of it."""
-    from vfnode.node.jobs.admin import conflicts, list_jobs  # noqa: PLC0415
-
-    loaded = load_settings(settings)
-    found = list_jobs(loaded)
-    table = Table("job", "series", "images", "state", "stage", "reason", "stored", "updated")
-    for job in found:
-        table.add_row(
-            job.job_id,
-            job.series_instance_uid,
-            str(job.instances),
-            job.state.value,
-            job.stage,
-            _remarks(job, conflicts(loaded, job)),
-            str(len(job.receipts)),
-            f"{job.updated_at.astimezone():%Y-%m-%d %H:%M:%S}",
-        )
-    Console().print(table if found else "no jobs yet")
-
-
 def retry(
     job_id: Annotated[
         str, typer.Argument(help="A job that FAILED or waits, as `vfnode jobs` names it.")
@@ -104,10 +81,3 @@ def _files(paths: list[Path]) -> list[Path]:
             raise UnreadableInputError(f"{path}: no such file or folder")
         found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     return found
-
-
-def _remarks(job: Job, conflicts: int) -> str:
-    """The job's own reason, else those of its deliveries; and what is odd about its images."""
-    waiting = [f"{d.destination}: {d.reason}" for d in job.deliveries if d.reason]
-    odd = f"{conflicts} images came again with another header; the first were kept"
-    return "; ".join([*([job.reason] if job.reason else waiting), *([odd] if conflicts else [])])

@@ -7,18 +7,19 @@ one backup holds both.
 from __future__ import annotations
 
 import functools
+import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, delete, event, false, select, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from vfnode.errors import SettingsError
+from vfnode.node.database_faults import may_pass
+from vfnode.node.tables import holds, metadata
 
 BUSY_TIMEOUT_MS = 5_000  #: that SQLite waits for a lock before it says that there is one
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  #: before a database is asked again
@@ -43,7 +44,7 @@ def patient(entry: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
             try:
                 return entry(*arguments, **named)
             except OperationalError as error:
-                if time.monotonic() > deadline_s:
+                if time.monotonic() > deadline_s or not may_pass(error):
                     raise
                 log.warning("database not ready", reason=str(error.orig), again_in_s=pause_s)
             time.sleep(pause_s)
@@ -52,28 +53,38 @@ def patient(entry: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
     return patiently
 
 
-@contextmanager
-def database_errors_named() -> Iterator[None]:
-    """Say of a database that cannot be opened which setting leads to it.
-
-    Raises:
-        SettingsError: in place of what the library raises.
-    """
-    try:
-        yield
-    except (SQLAlchemyError, ImportError) as error:  # no message: it may quote a password
-        raise SettingsError(
-            f"database.url: the database cannot be opened ({type(error).__name__}); "
-            "check the URL, and that its server answers"
-        ) from error
-
-
 def open_database(url: str) -> Engine:
     """The engine of a database; SQLite is set to what several processes can share."""
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)  # an error must not quote what is stored
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def check(engine: Engine) -> None:
+    """Look whether a database is whole and has every column: better now than at a study.
+
+    Raises:
+        SQLAlchemyError: it is damaged, made by another release, or cannot be written.
+    """
+    require_writable(engine)
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            found = connection.scalar(text("PRAGMA quick_check(1)"))
+            if found != "ok":
+                raise DatabaseError("quick_check", None, sqlite3.DatabaseError(found))
+        for table in metadata.sorted_tables:
+            connection.execute(select(table).limit(0))
+
+
+def require_writable(engine: Engine) -> None:
+    """Make sure that a database can be written now.
+
+    Raises:
+        SQLAlchemyError: it is read-only, or somebody else keeps it locked.
+    """
+    with engine.begin() as connection:  # BEGIN IMMEDIATE only reads where a file is read-only
+        connection.execute(delete(holds).where(false()))
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

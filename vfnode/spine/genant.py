@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vfnode.errors import GeometryError
-from vfnode.spine.volume import FloatArray
+
+if TYPE_CHECKING:  # scipy takes half a second, and settings need the limits alone
+    from vfnode.spine.volume import FloatArray
 
 
 class Deformity(Enum):

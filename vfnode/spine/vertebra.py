@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vfnode.errors import GeometryError
-from vfnode.spine.volume import FloatArray
+
+if TYPE_CHECKING:  # scipy takes half a second, and a table of names needs none of it
+    from vfnode.spine.volume import FloatArray
 
 COLUMNS = ("anterior", "middle", "posterior")  #: first axis of all keypoint arrays
 ENDS = ("superior", "inferior")  #: second axis of all keypoint arrays

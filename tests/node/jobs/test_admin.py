@@ -8,8 +8,8 @@ from vfnode.cli import app
 from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.errors import VfnodeError
 from vfnode.node.jobs.admin import conflicts, list_jobs, retry, wait_for
-from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import inbox_folder
+from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.receiving.inbox import Inbox
 

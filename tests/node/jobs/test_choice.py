@@ -13,8 +13,8 @@ from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.app import running
 from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs
-from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import job_folder
+from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.series_choice import judge
 from vfnode.node.settings.choice import ChoiceSection
 from vfnode.node.testing.ports import free_port

@@ -18,8 +18,9 @@ from vfnode.node.delivery.destinations import make_destinations
 from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.jobs.analysis_steps import Steps
 from vfnode.node.jobs.delivery_steps import DeliverySteps
-from vfnode.node.jobs.job import JobState, job_id_of
+from vfnode.node.jobs.job import job_id_of
 from vfnode.node.jobs.job_folder import inbox_folder, job_folder
+from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.receiving.inbox import Inbox

@@ -5,7 +5,7 @@ import pytest
 from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.jobs.history import EventKind
 from vfnode.node.jobs.holds import Holds
-from vfnode.node.jobs.job import JobState
+from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
 
 

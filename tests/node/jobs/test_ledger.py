@@ -5,8 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from vfnode.dicom.reading.series_key import SeriesKey
-from vfnode.errors import SettingsError
-from vfnode.node.jobs.job import JobState
+from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
 
 W, D, F = JobState.WAITING, JobState.DELIVERED, JobState.FAILED
@@ -79,12 +78,3 @@ def test_deliveries_that_end_at_once_leave_the_job_delivered(ledger):
         list(pool.map(deliver, names))
 
     assert ledger.jobs()[0].state is D
-
-
-@pytest.mark.parametrize("url", ["nonsense", "oracle9://x", "postgresql://u:secret@127.0.0.1:1/d"])
-def test_a_database_that_cannot_be_opened_is_a_wrong_setting(url):
-    """The message names the field, and no password."""
-    with pytest.raises(SettingsError, match=r"^database\.url: the database cannot") as caught:
-        Ledger.open(url)
-
-    assert "secret" not in str(caught.value)

@@ -11,8 +11,8 @@ from tests.node.factories import FACTS, fake_child, node_settings, series_uid, w
 from vfnode.node.app import running
 from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs
-from vfnode.node.jobs.job import FINAL, JobState
 from vfnode.node.jobs.job_folder import job_folder
+from vfnode.node.jobs.job_state import FINAL, JobState
 from vfnode.node.settings.choice import ChoiceSection
 from vfnode.node.testing.ports import free_port
 

@@ -12,8 +12,8 @@ from vfnode.durable_files import write_json
 from vfnode.node.compute.client import ComputeClient
 from vfnode.node.delivery.commitment import Commitments
 from vfnode.node.delivery.commitment_book import CommitmentBook
-from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import job_folder
+from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.retention import make_room, purge

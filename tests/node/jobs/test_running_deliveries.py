@@ -11,8 +11,8 @@ from tests.node.factories import fake_child, node_settings, series_uid, write_ct
 from vfnode.node.app import running
 from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs, retry, wait_for
-from vfnode.node.jobs.job import JobState
 from vfnode.node.jobs.job_folder import job_folder
+from vfnode.node.jobs.job_state import JobState
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.testing.ports import free_port
 from vfnode.node.testing.storage_peer import StoragePeer

@@ -12,9 +12,11 @@ from dbos import DBOSClient, EnqueueOptions
 from sqlalchemy import inspect
 
 from vfnode.errors import VfnodeError
-from vfnode.node.database import database_errors_named, open_database
-from vfnode.node.jobs.job import FINAL, Job, JobState
+from vfnode.node.database import open_database
+from vfnode.node.database_faults import database_errors_named
+from vfnode.node.jobs.job import Job
 from vfnode.node.jobs.job_folder import inbox_folder
+from vfnode.node.jobs.job_state import FINAL, JobState
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.workflows import ANALYSE, ANALYSIS_QUEUE, WORKFLOW_VERSION
 from vfnode.node.receiving.inbox import conflicting_instances
@@ -26,7 +28,7 @@ POLL_S = 0.2
 
 def list_jobs(settings: Settings, series_instance_uid: str | None = None) -> list[Job]:
     """The jobs of a node, whether it runs or not; none where it has never run."""
-    with database_errors_named():
+    with database_errors_named(settings.database_url):
         engine = open_database(settings.database_url)
         if engine.dialect.name == "sqlite" and not settings.node.spool.is_dir():
             return []

@@ -15,8 +15,9 @@ from vfnode.dicom.results.output_files import holds_fracture
 from vfnode.errors import ComputeError, NotEvaluableError, VfnodeError
 from vfnode.node.compute.analysis_store import save_analysis
 from vfnode.node.compute.series_reader import refusal
-from vfnode.node.jobs.job import Job, JobState
+from vfnode.node.jobs.job import Job
 from vfnode.node.jobs.job_folder import job_folder, set_aside
+from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.result_builder import ResultBuilder
 from vfnode.spine.reason import Reason

@@ -18,8 +18,9 @@ from vfnode.node.delivery.cstore import peer_of
 from vfnode.node.delivery.object_forms import forms_of, held_form
 from vfnode.node.delivery.result_object import OnStored, ResultObject, result_objects
 from vfnode.node.delivery.storage_scu import ALREADY_STORED
-from vfnode.node.jobs.job import Job, JobState
+from vfnode.node.jobs.job import Job
 from vfnode.node.jobs.job_folder import job_folder
+from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.result_builder import ResultBuilder
 from vfnode.node.settings.destination import DestinationSection

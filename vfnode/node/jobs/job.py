@@ -6,22 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from vfnode.dicom.reading.series_key import SeriesKey
-
-
-class JobState(Enum):
-    """Where a job, or one delivery of it, stands."""
-
-    WAITING = "WAITING"  #: not begun, or not before a destination answers again
-    RUNNING = "RUNNING"
-    DELIVERED = "DELIVERED"  #: every destination has every object
-    REJECTED = "REJECTED"  #: unsuitable input; final, with a coded reason
-    FAILED = "FAILED"  #: needs a person
-
-
-FINAL = {JobState.DELIVERED, JobState.REJECTED, JobState.FAILED}
+from vfnode.node.jobs.job_state import JobState
 
 
 @dataclass(frozen=True)

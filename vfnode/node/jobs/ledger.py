@@ -15,9 +15,11 @@ from sqlalchemy import ColumnElement, Engine, Row, Table, and_, func, insert, se
 from sqlalchemy.exc import IntegrityError
 
 from vfnode.dicom.reading.series_key import SeriesKey
-from vfnode.node.database import database_errors_named, open_database, patient
+from vfnode.node.database import check, open_database, patient
+from vfnode.node.database_faults import database_errors_named
 from vfnode.node.jobs.history import EventKind, History
-from vfnode.node.jobs.job import Delivery, Job, JobState, Receipt
+from vfnode.node.jobs.job import Delivery, Job, Receipt
+from vfnode.node.jobs.job_state import JobState
 from vfnode.node.moment import now_utc, utc
 from vfnode.node.tables import deliveries, jobs, metadata, receipts
 from vfnode.spine.reason import Reason
@@ -35,11 +37,14 @@ class Ledger:
         """The ledger in this database; its tables are made where they are missing.
 
         Raises:
-            SettingsError: it cannot be opened.
+            SettingsError: the URL is at fault.
+            InstallationError: it is away, locked, full, damaged, of another release, or
+                cannot be written.
         """
-        with database_errors_named():
+        with database_errors_named(url):
             engine = open_database(url)
             metadata.create_all(engine)
+            check(engine)
         return cls(engine)
 
     @property

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from vfnode.node.jobs.job import Job, JobState
+from vfnode.node.jobs.job import Job
 from vfnode.node.jobs.job_folder import images_of, job_folder
+from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.receiving.completeness import Completeness
 

@@ -20,8 +20,9 @@ from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.durable_files import read_json, write_json
 from vfnode.node.jobs.analysis_steps import Steps
 from vfnode.node.jobs.delivery_steps import DeliverySteps
-from vfnode.node.jobs.job import FINAL, JobState, job_id_of
+from vfnode.node.jobs.job import job_id_of
 from vfnode.node.jobs.job_folder import job_folder
+from vfnode.node.jobs.job_state import FINAL, JobState
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.series_choice import Verdict, is_urgent, judge
 from vfnode.node.settings.settings import Settings
