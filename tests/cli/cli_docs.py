@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -15,10 +17,16 @@ from vfnode.cli import app
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "cli.md"
 SECTION = re.compile(r"(<!-- cli-help[^\n]*-->\n).*", re.DOTALL)
-COMMANDS: tuple[tuple[str, ...], ...] = (
-    (),
-    *((name,) for name in get_command(app).commands),  # type: ignore[attr-defined]
-)
+
+
+def commands_of(command: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """A command and all that stand below it, each by its names."""
+    yield names
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands_of(below, (*names, name))
+
+
+COMMANDS = tuple(commands_of(get_command(app)))
 
 
 def help_of(command: tuple[str, ...]) -> str:

@@ -3,12 +3,12 @@
 import sqlite3
 
 import pytest
-from vfnode.node.series_key import SeriesKey
 
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.errors import InstallationError, SettingsError
 from vfnode.node.jobs.ledger import Ledger
 
-KEY = SeriesKey("1.2", "1.2.3")
+KEY = SeriesKey("ab12", "1.2", "1.2.3")
 
 
 @pytest.fixture

@@ -41,12 +41,8 @@ app = typer.Typer(
 def list_command(  # noqa: PLR0913, PLR0917 - a parameter an option
     context: typer.Context,
     settings: SettingsFile = None,
-    state: Annotated[
-        list[JobState] | None, typer.Option(help="Only these; may be repeated.")
-    ] = None,
-    grade: Annotated[
-        list[GradeName] | None, typer.Option(help="Only these; may be repeated.")
-    ] = None,
+    state: States = None,
+    grade: Grades = None,
     since: Since = "",
     sender: Annotated[str, typer.Option(help="AE title, or AE title@address.")] = "",
     destination: Annotated[str, typer.Option(help="With a delivery to this one.")] = "",

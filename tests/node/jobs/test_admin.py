@@ -54,7 +54,7 @@ def test_waiting_has_an_end(settings):
 
 
 def test_images_that_came_again_in_other_words_are_shown(settings, tmp_path, monkeypatch):
-    """Same image, other header: the first are kept, and `vfnode jobs` says that they came."""
+    """Same image, other header: the first are kept, and `vfnode jobs show` says that they came."""
     inbox = Inbox(inbox_folder(settings), 0)
     first, second = data_set(study="1.2", series="1.2.3"), data_set(study="1.2", series="1.2.3")
     second.Rows = 2
@@ -67,7 +67,7 @@ def test_images_that_came_again_in_other_words_are_shown(settings, tmp_path, mon
     monkeypatch.setenv("COLUMNS", "300")
     environment = {"VFNODE_NODE__SPOOL": str(settings.node.spool)}
 
-    told = CliRunner().invoke(app, ["jobs"], env=environment).stdout
+    told = CliRunner().invoke(app, ["jobs", "show", "job"], env=environment).stdout
 
     assert conflicts(settings, list_jobs(settings)[0]) == 1
     assert "1 images came again with another header; the first were kept" in told

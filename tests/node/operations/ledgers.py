@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, update
-from vfnode.node.series_key import SeriesKey
 
+from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.settings.machine import NodeSection
@@ -33,7 +33,7 @@ def job_id(number: int) -> str:
 def add_job(ledger: Ledger, number: int, **changes: Any) -> str:
     """A delivered job of a normal study; one minute after the one before."""
     name, moment = job_id(number), NOON + timedelta(minutes=number)
-    key = SeriesKey(f"1.2.826.0.1.{number}", f"1.2.826.0.1.{number}.2")
+    key = SeriesKey("ab12", f"1.2.826.0.1.{number}", f"1.2.826.0.1.{number}.2")
     ledger.register(name, key, 133, CT1, 70_000_000)
     ledger.set_state(name, JobState.DELIVERED, "deliver")
     values = {"created_at": moment, "updated_at": moment, "grade": "normal"} | changes
@@ -66,6 +66,7 @@ def add_many(ledger: Ledger, count: int) -> None:
 def _job(number: int, moment: datetime) -> dict[str, Any]:
     return {
         "job_id": job_id(number),
+        "patient_digest": "ab12",
         "study_instance_uid": f"1.2.826.0.1.{number}",
         "series_instance_uid": f"1.2.826.0.1.{number}.2",
         "instances": 133,
