@@ -137,7 +137,12 @@ def test_what_does_not_compute_never_loads_torch(command, tmp_path):
     )
 
     run = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+        # `vfnode jobs` ends with 1 here: there is no spool to list.
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert run.stderr.splitlines()[-1] == "False"
