@@ -1,6 +1,7 @@
 """Training on a site's own read CT."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def tuned(reference: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = TrainingOptions(0.01, work / "first", work / "first")
     start = train_bundle(keypoints_recipe(options, sizes), options)
     site = site_data([reference], 1.0, "1/2", 1, 1)
-    options = TrainingOptions(0.01, work / "second", work / "second", start_from=start)
+    options = TrainingOptions(0.01, work / "second", work / "second", start_from=start, batch=3)
     return train_bundle(keypoints_recipe(options, sizes, site), options)
 
 
@@ -163,6 +164,23 @@ def test_the_manifest_names_who_had_a_part_and_who_had_not(tuned):
     assert len(training["data"]["left out"]) == 1
     assert len(training["started from"]["sha256"]) == 64
     assert "--fold 1/2" in load_bundle(tuned).manifest.command
+
+
+def test_a_step_of_fewer_images_is_noted(tuned):
+    """``--batch 3`` belongs to the command that makes the weights again."""
+    assert load_bundle(tuned).manifest.training["batch_size"] == 3
+    assert "--batch 3" in load_bundle(tuned).manifest.command
+
+
+def test_a_short_run_from_trained_weights_reaches_its_rate(tmp_path):
+    """Weights from scratch warm up for 200 steps; a slow machine takes no more in half an hour."""
+    options = TrainingOptions(1, tmp_path, tmp_path)
+    recipe = keypoints_recipe(options, KeypointsSizes(columns=0, held_out_columns=0))
+
+    scratch, tuned = (recipe.loop(replace(options, start_from=start)) for start in (None, tmp_path))
+
+    assert (scratch.warmup_steps, tuned.warmup_steps) == (200, 20)
+    assert tuned.learning_rate == pytest.approx(0.3 * scratch.learning_rate)
 
 
 def test_the_card_says_that_real_ct_were_used(tuned):

@@ -46,6 +46,10 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
         int | None,
         typer.Option(min=1, help="Synthetic images that are drawn; without it the usual number."),
     ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images of one step; fewer give a slow machine more steps."),
+    ] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network is trained.")
     ] = "auto",
@@ -83,7 +87,7 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
     require_extra("train", "vfnode train")
     from vfnode.training.run import TrainingOptions, train_bundle  # noqa: PLC0415
 
-    options = TrainingOptions(minutes, work, out, seed, threads, device, workers, start)
+    options = TrainingOptions(minutes, work, out, seed, threads, device, workers, start, batch)
     site = site_data(data or [], share, fold, rounds, seed)
     recipe = _recipe(role, site, images, label_maps)
     with _progress() as on_progress:

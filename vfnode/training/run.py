@@ -26,6 +26,7 @@ from vfnode.training.loop import (
 from vfnode.training.loss_log import LossLog
 
 FINE_TUNING_RATE = 0.3  #: of the learning rate, where training starts from trained weights
+FINE_TUNING_WARMUP_STEPS = 20  #: enough for the optimizer's averages: a short run reaches its rate
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class TrainingOptions:
     device: str = "cpu"  #: cpu, cuda, or auto: CUDA where there is one
     workers: int = 0  #: processes that draw and make batches beside the training; 0: none
     start_from: Path | None = None  #: bundle whose weights training starts from
+    batch: int | None = None  #: images of a step; None: the recipe's usual number
 
     @property
     def torch_device(self) -> torch.device:
@@ -66,13 +68,15 @@ class Recipe:
 
     def loop(self, options: TrainingOptions) -> LoopOptions:
         """Bound, schedule and checkpoint of the run."""
-        share = FINE_TUNING_RATE if options.start_from else 1.0
+        share, warmup = 1.0, self.warmup_steps
+        if options.start_from:
+            share, warmup = FINE_TUNING_RATE, min(warmup, FINE_TUNING_WARMUP_STEPS)
         return LoopOptions(
             options.work / f"{self.manifest.role}.pt",
             minutes=options.minutes,
             learning_rate=share * self.learning_rate,
             weight_decay=self.weight_decay,
-            warmup_steps=self.warmup_steps,
+            warmup_steps=warmup,
             workers=options.workers,
         )
 

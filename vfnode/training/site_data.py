@@ -115,6 +115,8 @@ def command(role: str, options: TrainingOptions, images: int, site: SiteData) ->
     """The command that makes the weights again; `images` are drawn for it."""
     parts = [f"vfnode train {role} --minutes {options.minutes:g} --seed {options.seed}"]
     parts.append(f"--images {images}")
+    if options.batch is not None:
+        parts.append(f"--batch {options.batch}")
     if options.workers:
         parts.append(f"--workers {options.workers}")
     if options.start_from is not None:

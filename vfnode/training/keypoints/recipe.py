@@ -49,7 +49,7 @@ def keypoints_recipe(
         SiteBodies.prepared(options.work, site) if site.cases else None,
         site.share,
         options.seed,
-        sizes.batch_size,
+        options.batch or sizes.batch_size,
     )
     return Recipe(
         manifest=_manifest(options, sizes, site),
@@ -146,6 +146,10 @@ def _manifest(options: TrainingOptions, sizes: KeypointsSizes, site: SiteData) -
         normalisation="clip to window, / 300 HU, - 0.5; 128 px over 2.7 antero-posterior depths",
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
-        training={"columns": sizes.columns, "batch_size": sizes.batch_size, "data": facts(site)},
+        training={
+            "columns": sizes.columns,
+            "batch_size": options.batch or sizes.batch_size,
+            "data": facts(site),
+        },
         command=command("keypoints", options, sizes.columns, site),
     )

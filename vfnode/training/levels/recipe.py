@@ -56,7 +56,9 @@ def levels_recipe(
     return Recipe(
         manifest=_manifest(options, sizes, label_maps is not None),
         network=_network,
-        batches=LevelBatches(boxes, sizes.boxes, options.seed, sizes.batch_size, real),
+        batches=LevelBatches(
+            boxes, sizes.boxes, options.seed, options.batch or sizes.batch_size, real
+        ),
         loss=level_loss,
         held_out=functools.partial(held_out_figures, folder, sizes.held_out),
         card=levels_card,
@@ -115,7 +117,7 @@ def _manifest(options: TrainingOptions, sizes: LevelsSizes, mapped: bool) -> Mod
         generator_version=GENERATOR_VERSION,
         training={
             "boxes": sizes.boxes,
-            "batch_size": sizes.batch_size,
+            "batch_size": options.batch or sizes.batch_size,
             "data": _DATA[mapped],
         },
         command=command("levels", options, sizes.boxes, SYNTHETIC_ONLY)

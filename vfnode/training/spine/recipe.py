@@ -39,7 +39,7 @@ def spine_recipe(options: TrainingOptions, sizes: SpineSizes | None = None) -> R
         sizes.volumes,
         WINDOW_HU,
         options.seed,
-        sizes.batch_size,
+        options.batch or sizes.batch_size,
     )
     return Recipe(
         manifest=_manifest(options, sizes),
@@ -75,7 +75,7 @@ def _manifest(options: TrainingOptions, sizes: SpineSizes) -> ModelManifest:
         generator_version=GENERATOR_VERSION,
         training={
             "volumes": sizes.volumes,
-            "batch_size": sizes.batch_size,
+            "batch_size": options.batch or sizes.batch_size,
             "data": facts(SYNTHETIC_ONLY),
         },
         command=command("spine", options, sizes.volumes, SYNTHETIC_ONLY),

@@ -50,7 +50,7 @@ def vertebrae_recipe(
         SiteImages.prepared(options.work, site) if site.cases else None,
         site.share,
         options.seed,
-        sizes.batch_size,
+        options.batch or sizes.batch_size,
     )
     return Recipe(
         manifest=_manifest(options, sizes, site),
@@ -139,6 +139,10 @@ def _manifest(options: TrainingOptions, sizes: VertebraeSizes, site: SiteData) -
         normalisation="clip to window, / 300 HU, - 0.5",
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
-        training={"images": sizes.images, "batch_size": sizes.batch_size, "data": facts(site)},
+        training={
+            "images": sizes.images,
+            "batch_size": options.batch or sizes.batch_size,
+            "data": facts(site),
+        },
         command=command("vertebrae", options, sizes.images, site),
     )
