@@ -58,7 +58,7 @@ def _slices(rng: np.random.Generator, image: np.ndarray, step_mm: float) -> np.n
     thin, usual, thick_mm = rng.uniform(0.6, 1.5), rng.uniform(1.5, 3.2), rng.uniform(3.2, 5)
     thickness = float(rng.choice([thin, usual, thick_mm], p=[0.3, 0.35, 0.35]))
     interval = thickness * float(rng.choice([1.0, rng.uniform(0.5, 1.0)]))
-    thick = _box_mean(image, max(1, round(thickness / step_mm)))
+    thick = average_over(image, thickness, step_mm)
     pitch = interval / step_mm
     if pitch <= 1:
         return thick
@@ -72,8 +72,9 @@ def _slices(rng: np.random.Generator, image: np.ndarray, step_mm: float) -> np.n
     return np.asarray(thick[centres[low]] * (1 - part) + thick[centres[low + 1]] * part)
 
 
-def _box_mean(image: np.ndarray, size: int) -> np.ndarray:
-    """Mean over `size` rows; an even window would move the image by half a pixel."""
+def average_over(image: np.ndarray, thickness_mm: float, step_mm: float) -> np.ndarray:
+    """Mean over a slice thickness; an even window would move the image by half a pixel."""
+    size = max(1, round(thickness_mm / step_mm))
     if size % 2:
         return np.asarray(uniform_filter1d(image, size, axis=0))
     smaller, larger = (uniform_filter1d(image, size + change, axis=0) for change in (-1, 1))
