@@ -9,8 +9,6 @@ from vfnode.dicom.results.outputs import OUTPUTS
 from vfnode.errors import SettingsError
 from vfnode.node.settings.settings import Settings, describe_settings, load_settings
 
-PACS = '[[destinations]]\nname = "a"\nae_title = "PACS"\n'
-
 
 def write(folder, text):
     path = folder / "vfnode.toml"
@@ -35,28 +33,6 @@ def test_the_environment_stands_above_the_file(tmp_path, monkeypatch):
     settings = load_settings(path)
 
     assert (settings.node.port, settings.node.ae_title) == (104, "SPINE")
-
-
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("[node]\nport = 70000\n", "node.port: Input should be less than or equal to 65535"),
-        ('[node]\nprot = "x"\n', "node.prot: there is no such setting"),
-        ('[node]\nae_title = "SEVENTEEN LETTERS"\n', "node.ae_title"),
-        ("[receiving]\nquiet_s = 0\n", "receiving.quiet_s"),
-        ('[results]\nfallback_encoding = "cp9"\n', "use a Python name such as cp1251"),
-        ('[results]\nreport = "sometimes"\n', "results.report"),
-        ("[results]\nmild = 0.5\n", "results: Value error, limits must fall from mild to severe"),
-        ('[[destinations]]\nname = "a"\n', "ae_title must be given for kind 'dicom'"),
-        (PACS + "commitment = true\nkind = 'folder'\nfolder = '/x'\n", "for kind 'dicom' alone"),
-        (PACS + PACS, "destinations: names must differ"),
-        ("node = [", "is not a TOML file"),
-    ],
-)
-def test_a_wrong_setting_is_named_with_its_remedy(tmp_path, text, named):
-    """One sentence that says which field and what it may be."""
-    with pytest.raises(SettingsError, match=re.escape(named)):
-        load_settings(write(tmp_path, text))
 
 
 def test_a_missing_file_is_named(tmp_path):

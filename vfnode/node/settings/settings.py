@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -29,8 +30,8 @@ from vfnode.node.settings.machine import (
 from vfnode.node.settings.receiving import ReceivingSection, TLSSection
 from vfnode.node.settings.results import ResultsSection
 from vfnode.node.settings.section import Section
+from vfnode.node.settings.wrong_settings import ENVIRONMENT_PREFIX, explain
 
-ENVIRONMENT_PREFIX = "VFNODE_"
 WIDTH = 88  #: characters of a comment line in the documented TOML
 
 
@@ -75,15 +76,17 @@ def load_settings(path: Path | None = None) -> Settings:
     Raises:
         SettingsError: naming each wrong field and what to do about it.
     """
+    given = _read_toml(path)
     try:
-        settings = Settings(**_read_toml(path))
+        settings = Settings(**given)
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from error
+        raise SettingsError(explain(error, given, Settings)) from None  # it quotes what was given
     except SourceError as error:
-        raise SettingsError(f"environment: {error}; nested values are JSON") from error
-    names = [destination.name for destination in settings.destinations]
-    if len(set(names)) < len(names):
-        raise SettingsError(f"destinations: names must differ, found {names}; rename one")
+        raise SettingsError(_explain_environment(error)) from None
+    names = Counter(destination.name for destination in settings.destinations)
+    twice = [f'"{name}"' for name, count in names.items() if count > 1]
+    if twice:
+        raise SettingsError(f"[[destinations]] name: {', '.join(twice)} stands twice; rename one")
     return settings
 
 
@@ -111,17 +114,14 @@ def _read_toml(path: Path | None) -> dict[str, Any]:
         raise SettingsError(f"{path} is not a TOML file: {error}") from error
 
 
-def _explain(error: ValidationError) -> str:
-    return "; ".join(_explain_one(entry) for entry in error.errors())
-
-
-def _explain_one(entry: ErrorDetails) -> str:
-    field = ".".join(str(part) for part in entry["loc"])
-    if entry["type"] == "extra_forbidden":
-        return f"{field}: there is no such setting; see `vfnode settings` for those there are"
-    if entry["type"] == "missing":
-        return f"{field}: must be given"
-    return f"{field}: {entry['msg']}, found {entry['input']!r}"
+def _explain_environment(error: SourceError) -> str:
+    """A variable for a whole section or a list is JSON; its text is not quoted."""
+    field = re.search(r'field "(\w+)"', str(error))
+    variable = f"{ENVIRONMENT_PREFIX}{field.group(1).upper()}" if field else "a variable"
+    return (
+        f"{variable} in the environment: what was given is not JSON; write it as "
+        """{"port": 104}, or set one field, as in VFNODE_NODE__PORT=104"""
+    )
 
 
 def _describe_section(title: str, section: type[Section]) -> list[str]:
