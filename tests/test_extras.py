@@ -84,4 +84,4 @@ def test_a_setting_without_its_extra_is_a_wrong_setting(plain_installation, tmp_
 
 def test_what_needs_no_extra_starts_without(plain_installation):
     """The default settings are those of a plain installation."""
-    assert load_settings().results.fhir == "never"
+    assert load_settings().results.objects()["fhir"] == "never"

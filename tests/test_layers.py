@@ -19,7 +19,7 @@ ALLOWED = {
     "networks": set(),
     "spine": {"errors", "durable_files"},
     "inference": {"errors", "durable_files", "spine", "networks"},
-    "dicom": {"errors", "durable_files", "spine"},
+    "dicom": {"errors", "durable_files", "extras", "spine"},
     "training": {"errors", "durable_files", "spine", "networks", "inference"},
     "evaluation": {"errors", "durable_files", "spine", "networks", "inference", "dicom"},
     "node": {"errors", "durable_files", "extras", "spine", "inference", "dicom"},

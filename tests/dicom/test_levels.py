@@ -20,7 +20,8 @@ from vfnode.dicom.checks.result_set import children
 from vfnode.dicom.picture.drawing import draw_picture
 from vfnode.dicom.picture.layout import PictureFacts
 from vfnode.dicom.results.liaison_line import COLUMNS
-from vfnode.dicom.results.outputs import OUTPUTS, build_and_write
+from vfnode.dicom.results.output_files import OUTPUTS
+from vfnode.dicom.results.outputs import build_and_write
 from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.wording import level_label, not_graded_text, notes_of, words
 from vfnode.spine.reason import Reason

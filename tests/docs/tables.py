@@ -9,16 +9,12 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pydicom.uid import (
-    UID,
-    KeyObjectSelectionDocumentStorage,
-    SecondaryCaptureImageStorage,
-)
+from pydicom.uid import UID
 
 from vfnode.dicom.checks.rules import RULES
 from vfnode.dicom.reading.identity_header import OPTIONAL, REQUIRED, SEQUENCES
 from vfnode.dicom.results.fracture_sr_2d import FALLBACKS
-from vfnode.dicom.results.outputs import OUTPUTS
+from vfnode.dicom.results.output_files import OUTPUTS
 from vfnode.dicom.templates import load_template
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, unit_of
 from vfnode.node.delivery.storage_scu import UNCOMPRESSED
@@ -52,10 +48,8 @@ def syntaxes() -> str:
 def sent_classes() -> list[UID]:
     """SOP classes that the node proposes to a destination."""
     reports = [each for kind, others in FALLBACKS.items() for each in (kind, *others)]
-    return [
-        UID(each)
-        for each in (*reports, SecondaryCaptureImageStorage, KeyObjectSelectionDocumentStorage)
-    ]
+    built = [each for output in OUTPUTS if (each := output.sop_class)]
+    return [UID(each) for each in dict.fromkeys((*reports, *built))]
 
 
 def sent() -> str:
@@ -70,8 +64,11 @@ def sent() -> str:
 def outputs() -> str:
     """The objects of a result and their switches."""
     return table(
-        ["Setting in [results]", "File", "Default"],
-        [[f"`{each.name}`", f"`{each.file_name}`", each.when.value] for each in OUTPUTS],
+        ["Setting in [results]", "File", "Default", "Object"],
+        [
+            [f"`{each.name}`", f"`{each.file_name}`", each.when.value, each.description]
+            for each in OUTPUTS
+        ],
     )
 
 

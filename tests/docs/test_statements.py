@@ -17,7 +17,8 @@ from pynetdicom import AE
 from tests.docs.tables import STATEMENTS, TABLES, sent_classes, with_tables
 from tests.factories import CREATED, make_analysis, make_series
 from tests.node.factories import node_settings
-from vfnode.dicom.results.outputs import OUTPUTS, build_and_write
+from vfnode.dicom.results.output_files import OUTPUTS
+from vfnode.dicom.results.outputs import build_and_write
 from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
 from vfnode.node.delivery.object_forms import forms_of

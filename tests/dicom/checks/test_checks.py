@@ -1,7 +1,6 @@
 """The semantic checker: each rule finds the fault that it is there for."""
 
 import copy
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +22,9 @@ from vfnode.cli import app
 from vfnode.dicom.checks.result_set import CheckedObject, ResultSet, children, read_set
 from vfnode.dicom.checks.rules import RULES, check, check_files
 from vfnode.dicom.reading.ct_series import read_ct_series
-from vfnode.dicom.results.outputs import OUTPUTS, build_and_write
+from vfnode.dicom.results.fracture_sr import build_fracture_sr
+from vfnode.dicom.results.outputs import build_and_write
+from vfnode.dicom.results.result_context import Building
 from vfnode.errors import ResultError, UnreadableInputError
 
 ANSWERS = {
@@ -221,16 +222,13 @@ def test_every_rule_says_what_must_hold():
 
 def test_an_object_that_fails_is_not_written(ct, tmp_path, monkeypatch):
     """Nothing is left behind, and the error names object, rule and finding."""
-    report_line = next(output for output in OUTPUTS if output.name == "report")
 
-    def spoil(*args: object) -> Dataset:
-        report: Dataset = report_line.build(*args)  # type: ignore[arg-type]
+    def spoilt(building: Building) -> Dataset:
+        report = build_fracture_sr(building)
         drop(groups(report)[1], "112040")
         return report
 
-    spoilt = dataclasses.replace(report_line, build=spoil)
-    table = [spoilt if output is report_line else output for output in OUTPUTS]
-    monkeypatch.setattr("vfnode.dicom.results.outputs.OUTPUTS", tuple(table))
+    monkeypatch.setattr("vfnode.dicom.results.fracture_sr.build_fracture_sr", spoilt)
 
     with pytest.raises(ResultError, match=r"report\.sr\.dcm: tracking: a group has no"):
         build_and_write(ANSWERS["positive"], read_ct_series(ct)[0], tmp_path / "out")

@@ -23,7 +23,8 @@ from vfnode.dicom.checks.result_set import children
 from vfnode.dicom.checks.rules import check_files
 from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.dicom.reading.refused_series import read_refused_series
-from vfnode.dicom.results.outputs import OUTPUTS, build_and_write
+from vfnode.dicom.results.output_files import OUTPUTS
+from vfnode.dicom.results.outputs import build_and_write
 from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.templates import load_template
 from vfnode.errors import NotEvaluableError, ResultError, UnreadableInputError

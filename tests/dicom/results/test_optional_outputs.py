@@ -24,7 +24,8 @@ from tests.factories import (
 from vfnode.dicom.checks.rules import check_files
 from vfnode.dicom.results.hl7_report import escaped
 from vfnode.dicom.results.liaison_line import COLUMNS
-from vfnode.dicom.results.outputs import OUTPUTS, build_and_write, result_pictures
+from vfnode.dicom.results.output_files import OUTPUTS
+from vfnode.dicom.results.outputs import build_and_write, builder_of, result_pictures
 from vfnode.dicom.results.picture_sc import source_items
 from vfnode.dicom.results.result_context import Building, ResultContext
 from vfnode.dicom.results.settings import ResultSettings
@@ -65,7 +66,7 @@ def made_by(output, analysis, series, settings=ALL):
     pictures = result_pictures(analysis, series, settings, CREATED)
     building = Building(context, pictures, source_items(series))
     for other in OUTPUTS:
-        made = other.build(building)
+        made = builder_of(other)(building)
         if other is output:
             break
         if isinstance(made, Dataset):

@@ -1,6 +1,5 @@
 """The table of outputs: written together or not at all; the contract of result.json."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -13,8 +12,8 @@ from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian
 
 from tests.dicom.answers import ANALYSES
 from tests.factories import CREATED
-from vfnode.dicom.results.outputs import OUTPUTS, build_and_write
-from vfnode.dicom.results.settings import When
+from vfnode.dicom.results.output_files import OUTPUTS, When
+from vfnode.dicom.results.outputs import build_and_write
 from vfnode.dicom.templates import load_template
 from vfnode.durable_files import write_together
 from vfnode.spine.report import FractureReport
@@ -107,8 +106,7 @@ def test_nothing_half_written_stays(series, tmp_path, monkeypatch):
     def fail(*_: object) -> None:
         raise RuntimeError("no report today")
 
-    broken = dataclasses.replace(OUTPUTS[0], build=fail)
-    monkeypatch.setattr("vfnode.dicom.results.outputs.OUTPUTS", (broken, *OUTPUTS[1:]))
+    monkeypatch.setattr("vfnode.dicom.results.picture_sc.build_annotated_sc", fail)
 
     with pytest.raises(RuntimeError, match="no report today"):
         build_and_write(ANALYSES["negative"], series, tmp_path / "out")

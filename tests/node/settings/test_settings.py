@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from vfnode.dicom.results.outputs import OUTPUTS
+from vfnode.dicom.results.output_files import OUTPUTS
 from vfnode.errors import SettingsError
 from vfnode.node.settings.settings import Settings, describe_settings, load_settings
 

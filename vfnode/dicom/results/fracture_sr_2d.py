@@ -18,6 +18,7 @@ from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, Enhanc
 
 from vfnode.dicom.checks.result_set import CheckedObject, ResultSet, children
 from vfnode.dicom.checks.rules import require_sound
+from vfnode.dicom.results.output_files import RESULT_NAME, file_of
 from vfnode.dicom.uids import derive_uid
 from vfnode.errors import ResultError
 from vfnode.spine.vertebra import COLUMNS, ENDS
@@ -33,22 +34,22 @@ def flat_report(folder: Path, sop_class_uid: str) -> Dataset:
     A study that was not evaluated has no coordinates and changes its SOP class only.
 
     Args:
-        folder: with report.sr.dcm, sagittal.sc.dcm and result.json.
+        folder: with the report, the annotated picture and result.json.
 
     Raises:
         ResultError: an object is missing, or the new one fails its check.
     """
     try:
-        report = pydicom.dcmread(folder / "report.sr.dcm")
-        picture = pydicom.dcmread(folder / "sagittal.sc.dcm", defer_size=1024)
-        result = json.loads((folder / "result.json").read_text("utf-8"))
+        report = pydicom.dcmread(folder / file_of("report"))
+        picture = pydicom.dcmread(folder / file_of("picture"), defer_size=1024)
+        result = json.loads((folder / RESULT_NAME).read_text("utf-8"))
     except (OSError, ValueError, InvalidDicomError) as error:
         raise ResultError(f"no report without 3D coordinates: {error}") from error
     _rename(report, sop_class_uid)
     if result["vertebrae"]:
         _flatten(report, picture, result)
     name = f"report.{sop_class_uid}"
-    pictures = (CheckedObject("sagittal.sc.dcm", picture),)
+    pictures = (CheckedObject(file_of("picture"), picture),)
     require_sound(ResultSet((CheckedObject(name, report), *pictures), None))
     return report
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument
 from pydicom.dataset import Dataset
 
 from vfnode.dicom.results.common_attributes import stamp
+from vfnode.dicom.results.output_files import OUTPUTS, SECONDARY_CAPTURE
 from vfnode.dicom.results.result_context import Building
 from vfnode.dicom.results.settings import PRODUCT
 from vfnode.dicom.results.summary_text import headline
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import concept
 
-PICTURES = ("picture", "plain_picture", "projection")
-
 
 def build_key_objects(building: Building) -> Dataset | None:
     """For viewers that open key objects first; None where no picture is made."""
-    # Imported here: highdicom takes 0.7 s, and NIfTI input never needs it.
-    from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument  # noqa: PLC0415
-
     context, settings = building.context, building.context.settings
-    pictures = [building.made[name] for name in PICTURES if name in building.made]
+    pictures = [
+        building.made[output.name]
+        for output in OUTPUTS
+        if output.sop_class == SECONDARY_CAPTURE and output.name in building.made
+    ]
     if not pictures:
         return None
     document = KeyObjectSelectionDocument(

@@ -1,22 +1,127 @@
-"""The files of one result, by the names that settings use."""
+"""The objects of a result: the one table that settings, destinations, node and documents read.
+
+A new object is one module with a builder and one line in OUTPUTS. Its builder is named, not
+imported: whoever reads the table does without highdicom.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
+from vfnode.extras import Extra
 from vfnode.spine.genant import GenantGrade
 
 RESULT_NAME = "result.json"
-#: The DICOM outputs (vfnode.dicom.results.outputs) as settings name them -> their files.
-OBJECT_FILES = {
-    "report": "report.sr.dcm",
-    "picture": "sagittal.sc.dcm",
-    "plain_picture": "sagittal-plain.sc.dcm",
-    "projection": "projection.sc.dcm",
-    "key_objects": "pictures.ko.dcm",
-}
 POSITIVE = {GenantGrade.MODERATE.value, GenantGrade.SEVERE.value}
+# SOP classes (PS3.4 table B.5-1).
+COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
+
+
+class When(Enum):
+    """For which results a site wants an object."""
+
+    ALWAYS = "always"
+    POSITIVES = "positives"  #: only where a graded body reaches the moderate limit
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class Output:
+    """An object of a result."""
+
+    name: str  #: as settings and destinations name it
+    file_name: str
+    when: When  #: where the site says nothing
+    #: "module:function"; called with a ``Building`` it gives a DICOM object, the bytes of a file
+    #: of another kind, or None where this result has no such object
+    builder: str
+    description: str  #: of the object, as a sentence for settings and documents
+    sop_class: str | None = None  #: UID; None of a file that is no DICOM object: it is not sent
+    extra: Extra | None = None  #: of the installation, where its builder needs one
+
+    @property
+    def is_dicom(self) -> bool:
+        """Whether it is a DICOM object, which destinations can be sent."""
+        return self.sop_class is not None
+
+
+_HERE = "vfnode.dicom.results"
+#: In the order of building: what points to another object comes after it.
+OUTPUTS: tuple[Output, ...] = (
+    Output(
+        "picture",
+        "sagittal.sc.dcm",
+        When.ALWAYS,
+        f"{_HERE}.picture_sc:build_annotated_sc",
+        "The annotated picture of the straightened spine.",
+        SECONDARY_CAPTURE,
+    ),
+    Output(
+        "plain_picture",
+        "sagittal-plain.sc.dcm",
+        When.ALWAYS,
+        f"{_HERE}.picture_sc:build_plain_sc",
+        "The same picture without annotation.",
+        SECONDARY_CAPTURE,
+    ),
+    Output(
+        "projection",
+        "projection.sc.dcm",
+        When.ALWAYS,
+        f"{_HERE}.picture_sc:build_projection_sc",
+        "The spine as it stands, with levels and severities.",
+        SECONDARY_CAPTURE,
+    ),
+    Output(
+        "report",
+        "report.sr.dcm",
+        When.ALWAYS,
+        f"{_HERE}.fracture_sr:build_fracture_sr",
+        "The Structured Report.",
+        COMPREHENSIVE_3D_SR,
+    ),
+    Output(
+        "key_objects",
+        "pictures.ko.dcm",
+        When.NEVER,
+        f"{_HERE}.key_objects:build_key_objects",
+        "A Key Object Selection that points at the pictures.",
+        KEY_OBJECT_SELECTION,
+    ),
+    Output(
+        "fhir",
+        "report.fhir.json",
+        When.NEVER,
+        f"{_HERE}.fhir_report:build_fhir",
+        "FHIR R4 DiagnosticReport and Observations.",
+        extra="his",
+    ),
+    Output(
+        "hl7",
+        "report.oru.hl7",
+        When.NEVER,
+        f"{_HERE}.hl7_report:build_hl7",
+        "HL7 v2.5.1 ORU^R01.",
+        extra="his",
+    ),
+    Output(
+        "liaison",
+        "liaison.csv",
+        When.NEVER,
+        f"{_HERE}.liaison_line:build_liaison_line",
+        "One CSV line for a fracture liaison list.",
+    ),
+)
+
+
+def file_of(name: str) -> str:
+    """Name of the file of an output."""
+    return next(output.file_name for output in OUTPUTS if output.name == name)
 
 
 def holds_fracture(folder: Path) -> bool:

@@ -1,6 +1,6 @@
-"""The objects of a result as a table, built in memory, checked, and written all or none.
+"""The objects of a result: built in memory, checked, and written all or none.
 
-A new object is one module with a builder and one line in OUTPUTS.
+Which there are stands in ``vfnode.dicom.results.output_files``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,45 +23,17 @@ from vfnode.dicom.picture.drawing import Picture
 from vfnode.dicom.picture.layout import PictureFacts
 from vfnode.dicom.picture.pictures import Pictures
 from vfnode.dicom.reading.ct_series import CTSeries, SeriesSource
-from vfnode.dicom.results.fhir_report import build_fhir
-from vfnode.dicom.results.hl7_report import build_hl7
-from vfnode.dicom.results.key_objects import build_key_objects
-from vfnode.dicom.results.liaison_line import build_liaison_line
-from vfnode.dicom.results.output_files import RESULT_NAME
-from vfnode.dicom.results.picture_sc import (
-    build_annotated_sc,
-    build_plain_sc,
-    build_projection_sc,
-    source_items,
-)
+from vfnode.dicom.results.output_files import OUTPUTS, RESULT_NAME, Output, When
+from vfnode.dicom.results.picture_sc import source_items
 from vfnode.dicom.results.previous_report import PreviousReport
 from vfnode.dicom.results.result_context import Building, ResultContext
 from vfnode.dicom.results.result_json import build_result
-from vfnode.dicom.results.settings import PRODUCT, ResultSettings, When
+from vfnode.dicom.results.settings import PRODUCT, ResultSettings
 from vfnode.dicom.results.summary_text import slice_texts
 from vfnode.dicom.wording import notes_of
 from vfnode.durable_files import write_sealed
 from vfnode.errors import ResultError
 from vfnode.spine.report import Analysis
-
-
-@dataclass(frozen=True)
-class Output:
-    """An object of a result.
-
-    ``build`` gives a DICOM object, the bytes of a file of another kind, or None where this
-    result has no such object.
-    """
-
-    name: str  #: as settings name it
-    file_name: str
-    when: When  #: where the site says nothing
-    build: Callable[[Building], Dataset | bytes | None]
-
-    def wanted(self, context: ResultContext) -> bool:
-        """Whether the site wants this object of this result."""
-        when = When(context.settings.objects.get(self.name, self.when))
-        return when is When.ALWAYS or (when is When.POSITIVES and context.is_positive)
 
 
 @dataclass(frozen=True)
@@ -70,26 +43,6 @@ class WrittenOutput:
     path: Path
     sop_class_uid: str | None
     sop_instance_uid: str | None
-
-
-def _fracture_sr(building: Building) -> Dataset:
-    # Imported here: highdicom takes 0.7 s, and NIfTI input never needs it.
-    from vfnode.dicom.results.fracture_sr import build_fracture_sr  # noqa: PLC0415
-
-    return build_fracture_sr(building)
-
-
-#: In the order of building: what points to another object comes after it.
-OUTPUTS = (
-    Output("picture", "sagittal.sc.dcm", When.ALWAYS, build_annotated_sc),
-    Output("plain_picture", "sagittal-plain.sc.dcm", When.ALWAYS, build_plain_sc),
-    Output("projection", "projection.sc.dcm", When.ALWAYS, build_projection_sc),
-    Output("report", "report.sr.dcm", When.ALWAYS, _fracture_sr),
-    Output("key_objects", "pictures.ko.dcm", When.NEVER, build_key_objects),
-    Output("fhir", "report.fhir.json", When.NEVER, build_fhir),
-    Output("hl7", "report.oru.hl7", When.NEVER, build_hl7),
-    Output("liaison", "liaison.csv", When.NEVER, build_liaison_line),
-)
 
 
 def build_and_write(
@@ -152,12 +105,19 @@ def build_objects(building: Building) -> dict[str, Dataset | bytes]:
         raise ResultError(f"no output is called {', '.join(unknown)}")
     files: dict[str, Dataset | bytes] = {}
     for output in OUTPUTS:
-        made = output.build(building) if output.wanted(building.context) else None
+        made = builder_of(output)(building) if _is_wanted(output, building.context) else None
         if made is not None:
             files[output.file_name] = made
         if isinstance(made, Dataset):
             building.made[output.name] = made
     return files
+
+
+def builder_of(output: Output) -> Callable[[Building], Dataset | bytes | None]:
+    """The builder of an output; imported now, so that what nobody wants costs nothing."""
+    module, _, function = output.builder.partition(":")
+    builder: Callable[[Building], Dataset | bytes | None] = getattr(import_module(module), function)
+    return builder
 
 
 def result_pictures(
@@ -179,6 +139,12 @@ def result_pictures(
         notes=notes_of(analysis.report),
     )
     return Pictures(analysis, facts, ct.volume if ct else None)
+
+
+def _is_wanted(output: Output, context: ResultContext) -> bool:
+    """Whether the site wants this object of this result."""
+    when = When(context.settings.objects.get(output.name, output.when))
+    return when is When.ALWAYS or (when is When.POSITIVES and context.is_positive)
 
 
 def _require_sound(datasets: dict[str, Dataset], series: SeriesSource) -> None:

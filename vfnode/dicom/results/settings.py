@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
 from vfnode import __version__
 from vfnode.dicom.uids import device_uid_of_host
 
 PRODUCT = "vfnode"
-
-
-class When(Enum):
-    """For which results a site wants an object."""
-
-    ALWAYS = "always"
-    POSITIVES = "positives"  #: only where a graded body reaches the moderate limit
-    NEVER = "never"
 
 
 @dataclass(frozen=True)
@@ -31,5 +22,5 @@ class ResultSettings:
     ko_series_number: int = 9903
     device_name: str = PRODUCT  #: Device Observer Name, e.g. the AE title of the node
     device_uid: str = field(default_factory=device_uid_of_host)  #: a node has one of its own
-    #: name of an output -> value of When; what is not named keeps the table's default
+    #: name of an output -> value of ``When``; what is not named keeps the table's default
     objects: Mapping[str, str] = field(default_factory=dict)

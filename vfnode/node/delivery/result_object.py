@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from vfnode.dicom.results.output_files import OBJECT_FILES
+from vfnode.dicom.results.output_files import OUTPUTS
 from vfnode.durable_files import sealed_files
 
 
@@ -30,11 +30,11 @@ def result_objects(folder: Path, names: Collection[str] = ()) -> list[ResultObje
     """The DICOM objects of a results folder, in order of their files' names.
 
     Args:
-        names: of ``OBJECT_FILES``, those that are wanted; all of them where empty.
+        names: of outputs, those that are wanted; all of them where empty.
     """
-    wanted = {OBJECT_FILES[name] for name in names}
+    wanted = {output.file_name for output in OUTPUTS if output.name in names}
     paths = sorted(folder / name for name in sealed_files(folder) if name.endswith(".dcm"))
-    return [_result_object(path) for path in paths if not wanted or path.name in wanted]
+    return [_result_object(path) for path in paths if not names or path.name in wanted]
 
 
 def _result_object(path: Path) -> ResultObject:

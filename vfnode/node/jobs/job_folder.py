@@ -11,7 +11,6 @@ from vfnode.node.jobs.job import Job, job_id_of
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.settings.settings import Settings
 
-REPORT_NAME = "report.sr.dcm"
 SET_ASIDE = "replaced"
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import structlog
 
+from vfnode.dicom.results.output_files import file_of
 from vfnode.errors import ComputeError, UnreadableInputError, VfnodeError
 from vfnode.node.jobs.job import Job
-from vfnode.node.jobs.job_folder import REPORT_NAME, SET_ASIDE, images_of, job_folder
+from vfnode.node.jobs.job_folder import SET_ASIDE, images_of, job_folder
 from vfnode.node.jobs.parts import Parts
 
 COMPUTE_ATTEMPTS = 2
@@ -89,11 +90,12 @@ class ResultBuilder:
         That of a computation that failed before, else the newest one of an earlier job on the
         same series: one with fewer slices.
         """
-        set_aside = job_folder(self._parts.settings, job.job_id).path / SET_ASIDE / REPORT_NAME
+        name = file_of("report")
+        set_aside = job_folder(self._parts.settings, job.job_id).path / SET_ASIDE / name
         if set_aside.exists():
             return set_aside
         for other in reversed(self._parts.ledger.jobs(series_uid=job.series_instance_uid)):
-            report = job_folder(self._parts.settings, other.job_id).results / REPORT_NAME
+            report = job_folder(self._parts.settings, other.job_id).results / name
             is_earlier = other.created_at < job.created_at and other.series_key == job.series_key
             if is_earlier and self._is_whole(other) and report.exists():
                 return report

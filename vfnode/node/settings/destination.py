@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from vfnode.dicom.results.output_files import OUTPUTS
 from vfnode.node.settings.section import AE_TITLE, Section
 
-SentObject = Literal["report", "picture", "plain_picture", "projection", "key_objects"]
+#: The outputs that can be sent.
+SENT = tuple(output.name for output in OUTPUTS if output.is_dicom)
 
 
 class DestinationSection(Section):
@@ -30,11 +31,11 @@ class DestinationSection(Section):
         description="Whether it gets only results with a moderate or severe fracture, as a "
         "worklist for a fracture service wants. Off: a normal result is a result.",
     )
-    objects: tuple[SentObject, ...] = Field(
+    objects: tuple[str, ...] = Field(
         default=(),
         examples=[["report", "picture"]],
-        description="Which objects it gets, of those that [results] makes: report, picture, "
-        "plain_picture, projection, key_objects. Empty: all of them.",
+        description="Which objects it gets, of those that [results] makes: "
+        f"{', '.join(SENT)}. Empty: all of them.",
     )
     ae_title: str = Field(
         default="",
@@ -106,6 +107,14 @@ class DestinationSection(Section):
     longest_pause_s: float = Field(
         default=600.0, gt=0, description="Seconds that a pause grows to."
     )
+
+    @field_validator("objects")
+    @classmethod
+    def _can_be_sent(cls, objects: tuple[str, ...]) -> tuple[str, ...]:
+        for name in objects:
+            if name not in SENT:
+                raise ValueError(f"{name!r} is none of {', '.join(SENT)}")
+        return objects
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> DestinationSection:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
+from vfnode.dicom.results.output_files import OUTPUTS, Output
 from vfnode.errors import GeometryError, MissingExtraError
 from vfnode.extras import require_extra
 from vfnode.node.settings.section import Section
@@ -14,21 +15,10 @@ from vfnode.spine.genant import GenantLimits
 
 #: For which results an object is made and sent.
 Wanted = Literal["always", "positives", "never"]
-#: The outputs (vfnode.dicom.results.outputs) that a field of [results] switches.
-OBJECTS = (
-    "report",
-    "picture",
-    "plain_picture",
-    "projection",
-    "key_objects",
-    "fhir",
-    "hl7",
-    "liaison",
-)
 
 
-class ResultsSection(Section):
-    """What the results say."""
+class _Fixed(Section):
+    """The fields that every site has, whatever objects there are."""
 
     mild: float = Field(
         default=0.80,
@@ -69,30 +59,6 @@ class ResultsSection(Section):
         description="Encoding of names and texts in images whose declared character set is "
         "missing or wrong, by its Python name, e.g. cp1251 or iso8859_5 for Russian.",
     )
-    report: Wanted = Field(
-        default="always",
-        description="The Structured Report: always, positives (only with a height ratio at or "
-        "below the moderate limit), or never.",
-    )
-    picture: Wanted = Field(default="always", description="The annotated picture; likewise.")
-    plain_picture: Wanted = Field(
-        default="always", description="The same picture without annotation; likewise."
-    )
-    projection: Wanted = Field(
-        default="always", description="The spine as it stands, with levels and severities."
-    )
-    key_objects: Wanted = Field(
-        default="never", description="A Key Object Selection that points at the pictures."
-    )
-    fhir: Wanted = Field(
-        default="never",
-        description="FHIR R4 DiagnosticReport and Observations: a file in the spool.",
-    )
-    hl7: Wanted = Field(default="never", description="HL7 v2.5.1 ORU^R01: a file in the spool.")
-    liaison: Wanted = Field(
-        default="never",
-        description="One CSV line for a fracture liaison list: a file in the spool.",
-    )
 
     @field_validator("fallback_encoding")
     @classmethod
@@ -104,7 +70,7 @@ class ResultsSection(Section):
         return name
 
     @model_validator(mode="after")
-    def _ordered(self) -> ResultsSection:
+    def _ordered(self) -> _Fixed:
         try:
             self.limits()
         except GeometryError as error:
@@ -112,11 +78,12 @@ class ResultsSection(Section):
         return self
 
     @model_validator(mode="after")
-    def _can_be_made(self) -> ResultsSection:
-        for name in ("fhir", "hl7"):
-            if getattr(self, name) != "never":
+    def _can_be_made(self) -> _Fixed:
+        for output in OUTPUTS:
+            wanted = getattr(self, output.name)
+            if output.extra and wanted != "never":
                 try:
-                    require_extra("his", f"{name} = {getattr(self, name)!r}")
+                    require_extra(output.extra, f"{output.name} = {wanted!r}")
                 except MissingExtraError as error:
                     raise ValueError(f"{error}, or set it to 'never'") from error
         return self
@@ -127,4 +94,22 @@ class ResultsSection(Section):
 
     def objects(self) -> dict[str, str]:
         """Name of each result object -> for which results the site wants it."""
-        return {name: getattr(self, name) for name in OBJECTS}
+        return {output.name: getattr(self, output.name) for output in OUTPUTS}
+
+
+def _switch(output: Output) -> tuple[Any, Any]:
+    """The field that says for which results an output is made."""
+    kept = "" if output.is_dicom else " A file in the spool."
+    return Wanted, Field(default=output.when.value, description=f"{output.description}{kept}")
+
+
+if TYPE_CHECKING:
+    ResultsSection = _Fixed
+else:
+    ResultsSection = create_model(
+        "ResultsSection",
+        __base__=_Fixed,
+        __doc__="What the results say, and for which results each object is made: 'always', "
+        "'positives' (a height ratio at or below the moderate limit) or 'never'.",
+        **{output.name: _switch(output) for output in OUTPUTS},
+    )
