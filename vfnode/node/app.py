@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import signal
@@ -16,7 +15,7 @@ import structlog
 
 from vfnode.dicom.reading.series_facts import read_facts
 from vfnode.dicom.reading.series_key import SeriesKey
-from vfnode.errors import SettingsError
+from vfnode.errors import SettingsError, VfnodeError
 from vfnode.node.clock import Duties, start_clock
 from vfnode.node.compute.client import ChildProgram, ComputeClient, compute_program
 from vfnode.node.delivery.commitment import Commitments
@@ -33,8 +32,11 @@ from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings.settings import Settings
+from vfnode.node.spool_lock import hold_spool
+from vfnode.node.start import PATIENCE_S, Start
 
 MEGABYTE = 1_000_000
+EXIT_DONE, EXIT_ERROR, EXIT_SETTINGS = 0, 1, 78  #: 78: EX_CONFIG of sysexits.h
 RECEIVING_PATIENCE_S = 10.0  #: that a stopping node has for senders in mid-series
 DELIVERY_PATIENCE_S = 5  #: and for results on their way
 
@@ -48,29 +50,38 @@ def run(settings: Settings, program: ChildProgram | None = None) -> int:
         program: the compute child, if not the one that holds the models.
 
     Returns:
-        Exit code: 0 after a clean stop.
-
-    Raises:
-        SettingsError: the node cannot start as it is set.
+        Exit code: 0 after a clean stop, 78 where the settings are wrong, 1 where the machine
+        was not ready for so long that it is better begun anew.
     """
     configure_logs(settings.node.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    with running(settings, program):
-        stop.wait()
+    try:
+        with running(settings, program, Start(PATIENCE_S, stop)):
+            stop.wait()
+    except VfnodeError as error:
+        if not stop.is_set():
+            log.critical("not started", reason=str(error))
+            return EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_ERROR
     _leave_unfinished_deliveries()
-    return 0
+    return EXIT_DONE
 
 
 @contextmanager
-def running(settings: Settings, program: ChildProgram | None = None) -> Iterator[None]:
-    """A node that runs while the body does, and is stopped part by part after it."""
-    systemd = sdnotify.SystemdNotifier()
+def running(
+    settings: Settings, program: ChildProgram | None = None, start: Start | None = None
+) -> Iterator[None]:
+    """A node that runs while the body does, and is stopped part by part after it.
+
+    Args:
+        start: how long a machine that is not ready is waited for; not at all without it.
+    """
+    systemd, start = sdnotify.SystemdNotifier(), start or Start()
     with ExitStack() as stack:
-        stack.enter_context(_only_node(settings))
+        stack.enter_context(start.when_ready(lambda: hold_spool(settings.node.spool)))
         own = compute_program(settings, device_uid(settings.node.spool))
-        parts = _make_parts(settings, program or own, stack)
+        parts = _make_parts(settings, program or own, stack, start)
         completeness = _make_completeness(settings, parts.inbox)
         completeness.found(parts.inbox.series())
         workflows = Workflows(parts)
@@ -88,7 +99,7 @@ def running(settings: Settings, program: ChildProgram | None = None) -> Iterator
         stack.callback(start_clock(duties, settings.receiving.quiet_s).shutdown)
         scp = StorageSCP(settings, parts.inbox, completeness, parts.commitments.handle_report)
         stack.callback(scp.stop, RECEIVING_PATIENCE_S)
-        scp.start()
+        start.when_ready(scp.start)
         systemd.notify("READY=1")
         log.info("listening", ae_title=settings.node.ae_title, port=settings.node.port)
         yield
@@ -111,40 +122,19 @@ def _make_completeness(settings: Settings, inbox: Inbox) -> Completeness:
     )
 
 
-def _make_parts(settings: Settings, program: ChildProgram, stack: ExitStack) -> Parts:
+def _make_parts(settings: Settings, program: ChildProgram, stack: ExitStack, start: Start) -> Parts:
     destinations = make_destinations(settings)
     if not destinations:
         log.warning("no destinations: results stay in the spool")
+    ledger = start.when_ready(lambda: Ledger.open(settings.database_url))
+    stack.callback(ledger.close)
     inbox = Inbox(inbox_folder(settings), settings.receiving.reserve_mb * MEGABYTE)
     dropped = inbox.drop_unfinished()
     log.info("inbox", unfinished_dropped=dropped)
-    ledger = Ledger.open(settings.database_url)
-    stack.callback(ledger.close)
     compute = ComputeClient(program)
     compute.start()
     commitments = Commitments(CommitmentBook(ledger.engine))
     return Parts(settings, inbox, ledger, compute, destinations, commitments)
-
-
-@contextmanager
-def _only_node(settings: Settings) -> Iterator[None]:
-    """Hold the spool: two nodes on one spool would both do its work."""
-    spool = settings.node.spool
-    try:
-        spool.mkdir(parents=True, exist_ok=True)
-        lock = (spool / ".lock").open("w")
-    except OSError as error:
-        raise SettingsError(
-            f"node.spool: cannot write to {spool}: {error.strerror}; choose another folder"
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(
-                f"node.spool: {spool} is in use by another node; stop it or choose another folder"
-            ) from None
-        yield
 
 
 def _leave_unfinished_deliveries() -> None:

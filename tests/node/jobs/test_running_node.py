@@ -18,7 +18,7 @@ from pydicom.uid import (
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import FACTS, fake_child, node_settings, series_uid, write_ct
-from vfnode.errors import SettingsError, VfnodeError
+from vfnode.errors import InstallationError, VfnodeError
 from vfnode.node.app import running
 from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs, retry, wait_for
@@ -246,7 +246,7 @@ def test_a_second_node_on_the_same_spool_is_refused(tmp_path, control):
 
     with (
         node(settings, control),
-        pytest.raises(SettingsError, match=r"node\.spool: .* in use by another node"),
+        pytest.raises(InstallationError, match=r"node\.spool: .* in use by another node"),
         node(settings, control),
     ):
         pass

@@ -1,5 +1,6 @@
 """The inbox: acknowledged means on disk, once, under its own UIDs."""
 
+import shutil
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -185,6 +186,16 @@ def test_below_the_reserve_of_the_disk_nothing_is_taken(tmp_path):
 
     with pytest.raises(InboxFullError, match="reserve"):
         inbox.put(received(data_set()))
+
+
+def test_an_inbox_that_is_gone_takes_nothing_for_now(inbox, tmp_path):
+    """Its disk may be away: the sender keeps the image, and nothing is made in its place."""
+    shutil.rmtree(tmp_path / "inbox")
+
+    with pytest.raises(InboxFullError, match="cannot be written: No such file"):
+        inbox.put(received(data_set()))
+
+    assert not (tmp_path / "inbox").exists()
 
 
 def test_what_a_killed_process_left_half_written_is_removed(inbox, tmp_path):

@@ -53,14 +53,14 @@ class Inbox:
         """Store one instance; on return it is on the disk.
 
         Raises:
-            InboxFullError: the reserve of the disk would be touched, or it is full.
+            InboxFullError: the reserve of the disk would be touched, or it cannot be written.
             InvalidInstanceError: the instance cannot be filed.
         """
         key = series_of(instance)
         content = instance.file_bytes()
-        if shutil.disk_usage(self._root).free - len(content) < self._reserve_bytes:
-            raise InboxFullError("the disk of the spool is down to its reserve")
         try:
+            if shutil.disk_usage(self._root).free - len(content) < self._reserve_bytes:
+                raise InboxFullError("the disk of the spool is down to its reserve")
             return key, self._store(
                 _series_folder(self._root, key), instance.sop_instance_uid, content
             )

@@ -6,6 +6,7 @@ again is what makes Python receivers slow, and what a sender encoded is the orig
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -23,7 +24,13 @@ from pynetdicom.sop_class import (
 )
 
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from vfnode.errors import InboxFullError, InvalidInstanceError, SettingsError
+from vfnode.errors import (
+    InboxFullError,
+    InstallationError,
+    InvalidInstanceError,
+    SettingsError,
+    VfnodeError,
+)
 from vfnode.node.dimse import keep_identifiers_out_of_logs, send_at_once
 from vfnode.node.receiving.admission import Admission, handle_requested
 from vfnode.node.receiving.completeness import Completeness
@@ -88,7 +95,8 @@ class StorageSCP:
         """Listen; returns at once.
 
         Raises:
-            SettingsError: the address cannot be listened on, or TLS cannot be used.
+            SettingsError: the port may not be listened on, or TLS cannot be used.
+            InstallationError: the port is taken, or the address is not up.
         """
         keep_identifiers_out_of_logs()
         node = self._settings.node
@@ -113,10 +121,7 @@ class StorageSCP:
                 limits=PortLimits.of(self._settings),
             )
         except OSError as error:
-            raise SettingsError(
-                f"node.host, node.port: cannot listen on {node.host}:{node.port}: "
-                f"{error.strerror}; choose another port or stop what uses it"
-            ) from error
+            raise _not_listening(f"{node.host}:{node.port}", error) from error
         threading.Thread(target=self._server.serve_forever, daemon=True, name="port").start()
 
     def stop(self, patience_s: float) -> None:
@@ -134,6 +139,21 @@ class StorageSCP:
             if association.is_alive():
                 association.abort()
         self._server = None
+
+
+def _not_listening(where: str, error: OSError) -> VfnodeError:
+    if error.errno == errno.EACCES:
+        return SettingsError(
+            f"[node] port: the node may not listen on {where}; ports below 1024 need "
+            "CAP_NET_BIND_SERVICE, which systemd/vfnode.service gives; or take 11112"
+        )
+    what = {
+        errno.EADDRINUSE: "another program listens there; `ss -ltnp` shows which. Stop it, or "
+        "choose another [node] port",
+        errno.EADDRNOTAVAIL: "this machine has no such address now; `ip address` shows those it "
+        "has. Bring the network up, or choose another [node] host",
+    }.get(error.errno or 0, f"{error.strerror}; check [node] host")
+    return InstallationError(f"[node] port: cannot listen on {where}: {what}")
 
 
 def handle_store(event: Event, inbox: Inbox, completeness: Completeness) -> int:
