@@ -23,6 +23,10 @@ VfnodeError
 
 from __future__ import annotations
 
+import errno
+import socket
+import ssl
+
 
 class VfnodeError(Exception):
     """Base of all errors that vfnode raises on purpose."""
@@ -103,8 +107,41 @@ class DeliveryError(VfnodeError):
 
 
 class DeliveryDeferredError(DeliveryError):
-    """The destination may accept the same objects later: retry."""
+    """The destination may accept the same objects later: retry.
+
+    Args:
+        retry_after_s: that the destination itself asked to be left alone; 0 where it did not.
+    """
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class DeliveryRefusedError(DeliveryError):
     """The destination will never accept this object: a person decides."""
+
+
+#: Faults of the machine, not of a study or a peer: the same work succeeds when they are mended.
+_FAULTS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EIO: "the disk cannot be read or written",
+    errno.ESTALE: "the network share is gone",
+    errno.EACCES: "a file or folder may not be used",
+    errno.EPERM: "a file or folder may not be used",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open",
+    errno.ENOMEM: "the machine is out of memory",
+}
+
+
+def fault_of_installation(error: BaseException) -> str:
+    """Which fault of the machine an error tells of, in words; empty where it is none."""
+    if isinstance(error, (ssl.SSLError, socket.gaierror)):  # their numbers are others
+        return ""
+    if not isinstance(error, OSError) or error.errno not in _FAULTS:
+        return ""
+    where = f": {error.filename}" if error.filename else ""
+    return f"{_FAULTS[error.errno]}{where}"

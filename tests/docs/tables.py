@@ -17,7 +17,7 @@ from vfnode.dicom.results.fracture_sr_2d import FALLBACKS
 from vfnode.dicom.results.output_files import OUTPUTS
 from vfnode.dicom.templates import load_template
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, unit_of
-from vfnode.node.delivery.storage_scu import UNCOMPRESSED
+from vfnode.node.delivery.association import UNCOMPRESSED
 from vfnode.node.receiving.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -29,7 +29,8 @@ from tests.end_to_end.holding_proxy import HoldingProxy
 from tests.end_to_end.peers import Node, Orthanc, wait_until, write_settings
 from tests.node.factories import FACTS, write_ct
 from vfnode.errors import DeliveryError
-from vfnode.node.delivery.storage_scu import ALREADY_STORED, send_files
+from vfnode.node.delivery.answers import ALREADY_STORED
+from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs
 from vfnode.node.jobs.job_state import FINAL, JobState
 from vfnode.node.testing.ports import free_port

@@ -75,7 +75,11 @@ def build(request: dict[str, Any], grade: str = "normal") -> None:
     source = dcmread(request["instances"][0], stop_before_pixels=True)
     folder = Path(request["results"])
     content = "/".join(sorted(Path(path).stem for path in request["instances"]))
-    result = {"patient": {"grade": grade}, "replaces": request.get("replaces")}
+    result: dict[str, Any] = {
+        "patient": {"grade": grade},
+        "replaces": request.get("replaces"),
+        "vertebrae": [],
+    }
     objects = {
         name: made_object(name, sop_class, source, content) for name, sop_class in OBJECTS.items()
     }

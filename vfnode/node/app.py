@@ -91,7 +91,7 @@ def running(
         workflows.start()
         duties = Duties(
             sweep=lambda: completeness.settle(workflows.submit),
-            watch=workflows.report_given_up,
+            watch=workflows.sweep,
             purge=lambda: purge(parts, completeness),
             make_room=lambda: make_room(parts, completeness),
             heartbeat=lambda: systemd.notify("WATCHDOG=1"),
@@ -133,7 +133,8 @@ def _make_parts(settings: Settings, program: ChildProgram, stack: ExitStack, sta
     log.info("inbox", unfinished_dropped=dropped)
     compute = ComputeClient(program)
     compute.start()
-    commitments = Commitments(CommitmentBook(ledger.engine))
+    titles = {section.name: section.ae_title for section in settings.destinations}
+    commitments = Commitments(CommitmentBook(ledger.engine), titles, ledger.reopen)
     return Parts(settings, inbox, ledger, compute, destinations, commitments)
 
 

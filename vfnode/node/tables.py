@@ -48,6 +48,7 @@ deliveries = Table(
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("reason", Text, nullable=False, default=""),
+    Column("next_at", DateTime(timezone=True)),  # of the next attempt, where it waits for one
     Index("vfnode_deliveries_by_destination", "destination", "state"),
 )
 
@@ -60,6 +61,7 @@ receipts = Table(
     Column("sop_class_uid", String(64), nullable=False),
     Column("status", Integer, nullable=False),
     Column("stored_at", DateTime(timezone=True), nullable=False),
+    Column("evidence", String(16), nullable=False, default="success"),
     Index("vfnode_receipts_by_destination", "destination", "stored_at"),
 )
 

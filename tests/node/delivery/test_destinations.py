@@ -17,9 +17,9 @@ from tests.end_to_end.peers import Orthanc
 from tests.node.factories import node_settings, write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError, SettingsError
+from vfnode.node.delivery.answers import Verdict, meaning_of_status
 from vfnode.node.delivery.destinations import DESTINATION_KINDS, make_destinations
 from vfnode.node.delivery.result_object import result_objects
-from vfnode.node.delivery.storage_scu import STORED
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
 from vfnode.node.testing.orthanc import PROGRAM
@@ -83,7 +83,7 @@ def test_every_kind_delivers_all_objects_and_tells_of_each(receiver, objects):
         destination.send(objects, lambda each, status: stored.append((each, status)))
 
     assert [each for each, _ in stored] == objects * 2
-    assert {status for _, status in stored} <= STORED
+    assert all(meaning_of_status(status).verdict is Verdict.STORED for _, status in stored)
     assert sorted(held()) == sorted(each.sop_instance_uid for each in objects)
 
 
@@ -116,6 +116,8 @@ def test_every_kind_defers_when_nobody_is_there(receiver, objects):
         (0xA900, DeliveryRefusedError),
         (0xC000, DeliveryRefusedError),
         (0x0122, DeliveryRefusedError),
+        (0x0124, DeliveryDeferredError),
+        (0xB00F, DeliveryDeferredError),
     ],
 )
 def test_the_status_of_the_pacs_decides_whether_to_try_again(status, error, objects, tmp_path):
@@ -128,7 +130,7 @@ def test_the_status_of_the_pacs_decides_whether_to_try_again(status, error, obje
         peer.stop()
 
 
-@pytest.mark.parametrize("status", [0x0000, 0x0111, 0xB000, 0xB006, 0xB007])
+@pytest.mark.parametrize("status", [0x0000, 0x0111, 45070, 0xB000, 0xB006, 0xB007])
 def test_warnings_and_duplicates_are_stored_objects(status, objects, tmp_path):
     """0x0111 is what some archives say to a resend."""
     peer = StoragePeer(tmp_path / "pacs", answer=lambda _uid: status)
@@ -269,11 +271,11 @@ def web_section(web, **more):
     [
         (503, {}, DeliveryDeferredError),
         (429, {}, DeliveryDeferredError),
-        (401, {}, DeliveryRefusedError),
+        *[(code, {}, DeliveryDeferredError) for code in (301, 302, 401, 403, 404, 407, 500, 502)],
         (400, {}, DeliveryRefusedError),
         (202, {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0xA700]}}]}},
          DeliveryDeferredError),
-        (202, {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0x0124]}}]}},
+        (202, {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0xC000]}}]}},
          DeliveryRefusedError),
         (200, {}, DeliveryDeferredError),
     ],

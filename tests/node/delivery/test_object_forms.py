@@ -183,8 +183,8 @@ def test_a_web_archive_gets_the_best_form_too(refusal, refused, sent, results):
 @pytest.mark.parametrize(
     ("refusal", "error"),
     [
-        ((403, {}), DeliveryRefusedError),
-        ((409, failure(0x0124)), DeliveryRefusedError),
+        ((403, {}), DeliveryDeferredError),
+        ((409, failure(0x0124)), DeliveryDeferredError),
         ((409, failure(0xA700)), DeliveryDeferredError),
         ((503, {}), DeliveryDeferredError),
     ],

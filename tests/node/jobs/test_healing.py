@@ -84,7 +84,7 @@ def spool(tmp_path_factory):
 
 
 def parts_of(settings, inbox, ledger):
-    commitments = Commitments(CommitmentBook(ledger.engine))
+    commitments = Commitments(CommitmentBook(ledger.engine), {}, ledger.reopen)
     destinations = make_destinations(settings)
     return Parts(settings, inbox, ledger, ComputeHere(), destinations, commitments)
 
@@ -209,7 +209,7 @@ def test_without_images_a_damaged_job_fails_in_words(job):
     harm(job.folder.results / "report.sr.dcm", "emptied")
     shutil.rmtree(job.images)
 
-    DeliverySteps(job.parts).send(job.job_id, "share", 1)
+    DeliverySteps(job.parts).send(job.job_id, "share", 1, 1)
 
     (delivery,) = job.record.deliveries
     assert delivery.state is JobState.FAILED
@@ -235,7 +235,7 @@ def test_a_result_that_was_damaged_while_it_waited_is_mended_before_it_is_sent(j
     """A PACS may be down over a weekend, and the power as well."""
     harm(job.folder.results / "report.sr.dcm", "emptied")
 
-    pause_s = DeliverySteps(job.parts).send(job.job_id, "share", 1)
+    pause_s = DeliverySteps(job.parts).send(job.job_id, "share", 1, 1)
 
     assert pause_s is None
     assert job.record.deliveries[0].state is JobState.DELIVERED

@@ -8,7 +8,7 @@ from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
 
-W, D, F = JobState.WAITING, JobState.DELIVERED, JobState.FAILED
+W, D, F, C = JobState.WAITING, JobState.DELIVERED, JobState.FAILED, JobState.CLOSED
 
 
 @pytest.fixture
@@ -51,12 +51,19 @@ def test_a_receipt_is_kept_once_and_found_by_destination(ledger):
         ([F, W], "", W),
         ([D, F], "", F),
         ([F, F], "no-spine", F),
+        ([D, C], "", D),
+        ([W, C], "", W),
+        ([C, C], "", F),
     ],
 )
 def test_a_job_stands_where_its_deliveries_stand(ledger, deliveries, code, state):
-    """All delivered; else waiting while one may still come; else a person is needed."""
+    """All delivered; else waiting while one may still come; else a person is needed.
+
+    A delivery to a destination that there is no more does not count, unless nobody has the results.
+    """
     ledger.set_reason("job", code, "")
     for number, each in enumerate(deliveries):
+        ledger.plan_delivery("job", f"d{number}")
         ledger.set_delivery("job", f"d{number}", each, 1, "trouble" if each is not D else "")
 
     assert ledger.settle("job") is state
@@ -65,15 +72,14 @@ def test_a_job_stands_where_its_deliveries_stand(ledger, deliveries, code, state
 
 
 def test_deliveries_that_end_at_once_leave_the_job_delivered(ledger):
-    """Whichever is settled last sees all of them."""
+    """Delivery and job are set in one transaction: whichever is last sees all of them."""
 
     def deliver(name):
         ledger.set_delivery("job", name, D, 1, "")
-        ledger.settle("job")
 
     names = [f"d{number}" for number in range(8)]
     for name in names:
-        ledger.set_delivery("job", name, W, 0, "")
+        ledger.plan_delivery("job", name)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(deliver, names))
 

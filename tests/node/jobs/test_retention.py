@@ -36,7 +36,8 @@ def parts(tmp_path):
     folder = job_folder(settings, "job")
     write_json(folder.instances, [str(path) for path in inbox.instances(KEY)])
     compute = ComputeClient(fake_child(tmp_path / "control"))
-    yield Parts(settings, inbox, ledger, compute, {}, Commitments(CommitmentBook(ledger.engine)))
+    commitments = Commitments(CommitmentBook(ledger.engine), {}, ledger.reopen)
+    yield Parts(settings, inbox, ledger, compute, {}, commitments)
     ledger.close()
 
 

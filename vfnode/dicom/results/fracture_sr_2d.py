@@ -20,7 +20,7 @@ from vfnode.dicom.checks.result_set import CheckedObject, ResultSet, children
 from vfnode.dicom.checks.rules import require_sound
 from vfnode.dicom.results.output_files import RESULT_NAME, file_of
 from vfnode.dicom.uids import derive_uid
-from vfnode.errors import ResultError
+from vfnode.errors import ResultError, fault_of_installation
 from vfnode.spine.vertebra import COLUMNS, ENDS
 
 #: SOP class -> what it may be replaced by, best first.
@@ -40,11 +40,18 @@ def flat_report(folder: Path, sop_class_uid: str) -> Dataset:
         ResultError: an object is missing, or the new one fails its check.
     """
     try:
-        report = pydicom.dcmread(folder / file_of("report"))
-        picture = pydicom.dcmread(folder / file_of("picture"), defer_size=1024)
-        result = json.loads((folder / RESULT_NAME).read_text("utf-8"))
-    except (OSError, ValueError, InvalidDicomError) as error:
-        raise ResultError(f"no report without 3D coordinates: {error}") from error
+        return _flat_report(folder, sop_class_uid)
+    except (OSError, ValueError, AttributeError, LookupError, InvalidDicomError) as error:
+        if fault_of_installation(error):
+            raise
+        what = type(error).__name__  # a message may quote what stands in the objects
+        raise ResultError(f"no report without 3D coordinates: {what}") from error
+
+
+def _flat_report(folder: Path, sop_class_uid: str) -> Dataset:
+    report = pydicom.dcmread(folder / file_of("report"))
+    picture = pydicom.dcmread(folder / file_of("picture"), defer_size=1024)
+    result = json.loads((folder / RESULT_NAME).read_text("utf-8"))
     _rename(report, sop_class_uid)
     if result["vertebrae"]:
         _flatten(report, picture, result)

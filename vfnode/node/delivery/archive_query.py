@@ -14,8 +14,8 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 
 from vfnode.errors import DeliveryDeferredError
+from vfnode.node.delivery.association import Peer, association
 from vfnode.node.delivery.result_object import ResultObject
-from vfnode.node.delivery.storage_scu import Peer, association
 
 SUCCESS = 0x0000
 PENDING = {0xFF00, 0xFF01}

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 from pydicom import Dataset
@@ -21,12 +22,13 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPu
 
 from vfnode.dicom.uids import derive_uid
 from vfnode.errors import DeliveryDeferredError
+from vfnode.node.delivery.association import Peer, association
 from vfnode.node.delivery.commitment_book import CommitmentBook, CommitmentReport
 from vfnode.node.delivery.result_object import ResultObject
-from vfnode.node.delivery.storage_scu import Peer, association
 
 REQUEST_COMMITMENT = 1  #: action type (PS3.4 J.3.2)
 SUCCESS, NO_SUCH_TRANSACTION = 0x0000, 0x0115  #: PS3.7 annex C: invalid argument value
+PROCESSING_FAILURE = 0x0110
 LOOK_S = 0.2
 
 log = structlog.get_logger()
@@ -37,10 +39,19 @@ class Commitments:
 
     Args:
         book: where questions and answers are recorded.
+        titles: AE title of each destination; a report from another one is a stranger's.
+        on_lost: called with a destination and the instances that it says it does not have.
     """
 
-    def __init__(self, book: CommitmentBook) -> None:
+    def __init__(
+        self,
+        book: CommitmentBook,
+        titles: Mapping[str, str],
+        on_lost: Callable[[str, Collection[str]], object],
+    ) -> None:
         self._book = book
+        self._titles = titles
+        self._on_lost = on_lost
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -62,10 +73,11 @@ class Commitments:
         # One transaction for one set of objects: an answer to an earlier question counts.
         uids = sorted(each.sop_instance_uid for each in missing)
         transaction_uid = derive_uid("commitment", destination, *uids, f"{time.time_ns()}")
-        self._book.ask(transaction_uid, destination)
+        self._book.ask(transaction_uid, destination, uids)
         handlers = [(evt.EVT_N_EVENT_REPORT, self.handle_report)]
         contexts = {(str(StorageCommitmentPushModel), str(ImplicitVRLittleEndian))}
-        with association(peer, contexts, handlers) as opened:
+        patient = replace(peer, limit_s=peer.limit_s + wait_s)
+        with association(patient, contexts, handlers) as opened:
             answer, _ = opened.send_n_action(
                 _request(transaction_uid, missing),
                 REQUEST_COMMITMENT,
@@ -83,22 +95,43 @@ class Commitments:
             raise DeliveryDeferredError(f"{peer} has the objects and not yet committed to them")
 
     def handle_report(self, event: Event) -> tuple[int, None]:
-        """Answer one N-EVENT-REPORT, on whichever association it comes."""
+        """Answer one N-EVENT-REPORT, on whichever association it comes.
+
+        It counts for what was asked for under its transaction, and from whom it was asked.
+        """
         report = _report(event.event_information)
-        known = self._book.record(report)
-        tell = log.info if known and not report.failed else log.warning
+        destination = self._book.destination_of(report.transaction_uid)
+        told_by = _other_side(event)
+        if destination is None or self._titles.get(destination) != told_by:
+            log.warning(
+                "storage commitment that was not asked for",
+                transaction_uid=report.transaction_uid,
+                ae_title=told_by,
+            )
+            return NO_SUCH_TRANSACTION, None
+        lost = self._book.record(report, destination)
+        tell = log.warning if report.failed else log.info
         tell(
             "storage commitment",
             transaction_uid=report.transaction_uid,
-            asked=known,
+            destination=destination,
             committed=len(report.committed),
             failed={uid: f"0x{reason:04X}" for uid, reason in report.failed.items()},
         )
-        return (SUCCESS if known else NO_SUCH_TRANSACTION), None
+        if lost:
+            self._on_lost(destination, lost)
+        return SUCCESS, None
 
     def _missing(self, destination: str, objects: Sequence[ResultObject]) -> list[ResultObject]:
         uids = self._book.missing(destination, [each.sop_instance_uid for each in objects])
         return [each for each in objects if each.sop_instance_uid in uids]
+
+
+def _other_side(event: Event) -> str:
+    """AE title of who sends: the one that the node called, or the one that called it."""
+    association = event.assoc
+    side = association.acceptor if association.is_requestor else association.requestor
+    return str(side.ae_title).strip()
 
 
 def _request(transaction_uid: str, objects: Sequence[ResultObject]) -> Dataset:
@@ -117,11 +150,13 @@ def _report(information: Dataset) -> CommitmentReport:
     return CommitmentReport(
         transaction_uid=str(information.get("TransactionUID", "")),
         committed=[
-            str(item.ReferencedSOPInstanceUID)
+            str(item.get("ReferencedSOPInstanceUID", ""))
             for item in information.get("ReferencedSOPSequence") or []
         ],
         failed={
-            str(item.ReferencedSOPInstanceUID): int(item.get("FailureReason", 0x0110))
+            str(item.get("ReferencedSOPInstanceUID", "")): int(
+                item.get("FailureReason") or PROCESSING_FAILURE
+            )
             for item in information.get("FailedSOPSequence") or []
         },
     )

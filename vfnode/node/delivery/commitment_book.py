@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, DateTime, Engine, String, Table, delete, insert, select
+from sqlalchemy import Column, DateTime, Engine, String, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from vfnode.node.database import patient
@@ -19,6 +19,14 @@ requests = Table(
     Column("destination", String(40), nullable=False),
 )
 
+#: What was asked for under each transaction: an answer counts for nothing else.
+asked_objects = Table(
+    "vfnode_commitment_objects",
+    metadata,
+    Column("transaction_uid", String(64), primary_key=True),
+    Column("sop_instance_uid", String(64), primary_key=True),
+)
+
 commitments = Table(
     "vfnode_commitments",
     metadata,
@@ -26,6 +34,10 @@ commitments = Table(
     Column("destination", String(40), primary_key=True),
     Column("committed_at", DateTime(timezone=True), nullable=False),
 )
+
+#: Failure reasons that say that an object is not held (PS3.3 table C.14-1): no such instance,
+#: another SOP class under its UID. Others say only that it is not committed to.
+NOT_THERE = {0x0112, 0x0119}
 
 
 @dataclass(frozen=True)
@@ -43,33 +55,42 @@ class CommitmentBook:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def ask(self, transaction_uid: str, destination: str) -> None:
-        """A destination is about to be asked under this transaction."""
+    def ask(self, transaction_uid: str, destination: str, uids: Iterable[str]) -> None:
+        """A destination is about to be asked for these instances under this transaction."""
+        for uid in uids:
+            self._insert_once(asked_objects, transaction_uid=transaction_uid, sop_instance_uid=uid)
         self._insert_once(requests, transaction_uid=transaction_uid, destination=destination)
 
     @patient
-    def record(self, report: CommitmentReport) -> bool:
-        """A destination has answered; what it lacks loses its receipt, to be sent again.
+    def destination_of(self, transaction_uid: str) -> str | None:
+        """Whom a transaction was begun with; None where it was not."""
+        query = select(requests.c.destination).where(requests.c.transaction_uid == transaction_uid)
+        with self._engine.connect() as connection:
+            return connection.scalar(query)
+
+    @patient
+    def record(self, report: CommitmentReport, destination: str) -> set[str]:
+        """A destination has answered; what it commits to counts if it was asked for it.
+
+        An object that stands among the failed as well is not committed to.
 
         Returns:
-            Whether it had been asked.
+            SOP instance UIDs that were asked for and that it does not have.
         """
+        query = select(asked_objects.c.sop_instance_uid).where(
+            asked_objects.c.transaction_uid == report.transaction_uid
+        )
         with self._engine.connect() as connection:
-            asked = requests.c.transaction_uid == report.transaction_uid
-            destination = connection.scalar(select(requests.c.destination).where(asked))
-        if destination is None:
-            return False
+            asked = set(connection.scalars(query))
         now = datetime.now(UTC)
-        for uid in report.committed:
+        for uid in asked & set(report.committed) - set(report.failed):
             self._insert_once(
                 commitments, sop_instance_uid=uid, destination=destination, committed_at=now
             )
-        with self._engine.begin() as connection:
-            lost = (receipts.c.destination == destination) & receipts.c.sop_instance_uid.in_(
-                list(report.failed)
-            )
-            connection.execute(delete(receipts).where(lost))
-        return True
+            self._set_evidence(uid, destination)
+        lost = {uid for uid, reason in report.failed.items() if reason in NOT_THERE} & asked
+        self._forget(destination, lost)
+        return lost
 
     @patient
     def missing(self, destination: str, sop_instance_uids: Iterable[str]) -> set[str]:
@@ -81,6 +102,18 @@ class CommitmentBook:
         )
         with self._engine.connect() as connection:
             return wanted - set(connection.scalars(query))
+
+    def _set_evidence(self, uid: str, destination: str) -> None:
+        this = (receipts.c.sop_instance_uid == uid) & (receipts.c.destination == destination)
+        with self._engine.begin() as connection:
+            connection.execute(update(receipts).where(this).values(evidence="commitment"))
+
+    def _forget(self, destination: str, uids: set[str]) -> None:
+        gone = (commitments.c.destination == destination) & (
+            commitments.c.sop_instance_uid.in_(uids)
+        )
+        with self._engine.begin() as connection:
+            connection.execute(delete(commitments).where(gone))
 
     @patient
     def _insert_once(self, table: Table, **values: object) -> None:

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 
 from pydicom import dcmread
 
-from vfnode.errors import DeliveryRefusedError, ResultError
 from vfnode.node.delivery.archive_query import held_by_archive
-from vfnode.node.delivery.object_forms import form_for, forms_of
+from vfnode.node.delivery.association import Peer, association
+from vfnode.node.delivery.object_forms import forms_of
 from vfnode.node.delivery.result_object import OnStored, ResultObject
-from vfnode.node.delivery.storage_scu import Peer, association, store
+from vfnode.node.delivery.sending import send_each
+from vfnode.node.delivery.storage_scu import store
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
 from vfnode.node.tls import client_context
 
 
 def peer_of(section: DestinationSection, settings: Settings) -> Peer:
-    """Whom a destination's settings mean.
+    """Whom a destination's settings mean; certificates are read anew, as they are renewed.
 
     Raises:
         SettingsError: TLS is on and its files cannot be used.
@@ -31,6 +32,7 @@ def peer_of(section: DestinationSection, settings: Settings) -> Peer:
         port=section.port,
         calling_ae_title=settings.node.ae_title,
         timeout_s=section.timeout_s,
+        limit_s=section.limit_s,
         tls=tls,
     )
 
@@ -47,35 +49,34 @@ class CStoreDestination:
     """
 
     def __init__(self, section: DestinationSection, settings: Settings) -> None:
-        self._peer = peer_of(section, settings)
+        self._section, self._settings = section, settings
+        peer_of(section, settings)  # so that a wrong file is told at the start
 
     def send(self, objects: Sequence[ResultObject], on_stored: OnStored) -> None:
         """Send objects in this order; one that is refused does not hold up the others.
 
-        A report goes in the first of its forms that the PACS accepts, and that form is told of.
+        A report goes in the first of its forms that the PACS accepts and takes, and that form
+        is told of.
 
         Raises:
             DeliveryDeferredError: the PACS does not answer or cannot take more now.
             DeliveryRefusedError: it will never take some of the objects.
         """
+        peer = peer_of(self._section, self._settings)
         contexts = {
             (form.sop_class_uid, form.transfer_syntax_uid)
             for each in objects
             for form in forms_of(each)
         }
-        refusals = []
-        with association(self._peer, contexts) as opened:
+        with association(peer, contexts) as opened:
             accepted = {str(context.abstract_syntax) for context in opened.accepted_contexts}
-            for each in objects:
-                try:
-                    form = form_for(each, accepted)
-                    status = store(opened, dcmread(form.path), self._peer)
-                except (DeliveryRefusedError, ResultError) as error:
-                    refusals.append(str(error))
-                else:
-                    on_stored(form, status)
-        if refusals:
-            raise DeliveryRefusedError("; ".join(refusals))
+
+            def forms(each: ResultObject) -> Sequence[ResultObject]:
+                return [f for f in forms_of(each) if f.sop_class_uid in accepted] or [each]
+
+            send_each(
+                objects, forms, lambda form: store(opened, dcmread(form.path), peer), on_stored
+            )
 
     def held(self, objects: Sequence[ResultObject]) -> set[str]:
         """What it has, by C-FIND.
@@ -84,4 +85,4 @@ class CStoreDestination:
             DeliveryDeferredError: it does not answer now.
             DeliveryRefusedError: it offers no query.
         """
-        return held_by_archive(self._peer, objects)
+        return held_by_archive(peer_of(self._section, self._settings), objects)

@@ -1,7 +1,7 @@
 """The forms of one object: what a destination that refuses its SOP class may take instead.
 
-Which form is sent is decided by what the destination accepts when an association opens, or, by
-HTTP, by its answer to each form.
+Which form is sent is decided by what the destination accepts when an association opens, and by
+its answer to each form.
 """
 
 from __future__ import annotations
@@ -29,18 +29,6 @@ def forms_of(each: ResultObject) -> tuple[ResultObject, ...]:
         for sop_class in FALLBACKS.get(each.sop_class_uid, ())
     )
     return (each, *others)
-
-
-def form_for(each: ResultObject, accepted: Collection[str]) -> ResultObject:
-    """The first form whose SOP class is accepted, its file written; the object itself if none.
-
-    Raises:
-        ResultError: the form cannot be made.
-    """
-    for form in forms_of(each):
-        if form.sop_class_uid in accepted:
-            return written_form(form, each)
-    return each
 
 
 def written_form(form: ResultObject, each: ResultObject) -> ResultObject:

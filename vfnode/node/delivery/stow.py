@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
+import ssl
+import uuid
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
 
-import requests
-from dicomweb_client import DICOMwebClient
-from dicomweb_client.session_utils import create_session_from_user_pass
-from pydicom import Dataset, dcmread
-
-from vfnode.errors import (
-    DeliveryDeferredError,
-    DeliveryError,
-    DeliveryRefusedError,
-    ResultError,
-    SettingsError,
+from vfnode.errors import DeliveryDeferredError, SettingsError
+from vfnode.node.delivery.answers import (
+    ALREADY_STORED,
+    STORED,
+    Verdict,
+    error_of,
+    meaning_of_http,
+    meaning_of_status,
 )
 from vfnode.node.delivery.archive_query import identifier
-from vfnode.node.delivery.object_forms import forms_of, written_form
+from vfnode.node.delivery.deadline import Deadline
+from vfnode.node.delivery.object_forms import forms_of
 from vfnode.node.delivery.result_object import OnStored, ResultObject
-from vfnode.node.delivery.storage_scu import OUT_OF_RESOURCES, PROCESSING_FAILURE
+from vfnode.node.delivery.sending import send_each
+from vfnode.node.delivery.web import WebAnswer, WebArchive, basic_authorization, exchange
+from vfnode.node.delivery.web_answers import found_instances, store_report
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
+from vfnode.node.tls import client_context
 
-STORED = 0x0000
-NOT_NOW = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-# PS3.18 Annex I.2: the SOP class is not supported, or the data set does not match it.
-OF_THIS_KIND = {0x0122, *range(0xA900, 0xAA00)}
-NOT_THIS_KIND = {HTTPStatus.CONFLICT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
-
-
-class _FormRefusedError(DeliveryRefusedError):
-    """It does not take this kind of object: send another form of it."""
+JSON = {"Accept": "application/dicom+json"}
+PROCESSING_FAILURE = 0x0110
 
 
 class StowDestination:
@@ -47,11 +46,16 @@ class StowDestination:
     """
 
     def __init__(self, section: DestinationSection, settings: Settings) -> None:
-        self._url = section.url
-        self._client = DICOMwebClient(
-            section.url, session=_session(section, settings), timeout=section.timeout_s
+        self._section = section
+        self._archive = WebArchive(
+            url=section.url,
+            timeout_s=section.timeout_s,
+            tls=partial(_tls, section, settings),
+            authorization=partial(_authorization, section),
         )
-        self._client.set_http_retry_params(retry=False)  # waits that survive a kill are ours
+        # Made once here so that a wrong file is told at the start.
+        self._archive.tls()
+        self._archive.authorization()
 
     def send(self, objects: Sequence[ResultObject], on_stored: OnStored) -> None:
         """Send objects in this order; one that is refused does not hold up the others.
@@ -62,26 +66,8 @@ class StowDestination:
             DeliveryDeferredError: the archive does not answer or cannot take more now.
             DeliveryRefusedError: it will never take some of the objects.
         """
-        refusals = []
-        for each in objects:
-            try:
-                form, status = self._store_some_form(each)
-            except (DeliveryRefusedError, ResultError) as error:
-                refusals.append(str(error))
-            else:
-                on_stored(form, status)
-        if refusals:
-            raise DeliveryRefusedError("; ".join(refusals))
-
-    def _store_some_form(self, each: ResultObject) -> tuple[ResultObject, int]:
-        """The first form that the archive takes, and the status that it stored it with."""
-        refusals = []
-        for form in forms_of(each):
-            try:
-                return form, self._store(written_form(form, each))
-            except _FormRefusedError as error:
-                refusals.append(str(error))
-        raise DeliveryRefusedError("; ".join(refusals))
+        deadline = Deadline(self._section.limit_s)
+        send_each(objects, forms_of, lambda form: self._store(form, deadline), on_stored)
 
     def held(self, objects: Sequence[ResultObject]) -> set[str]:
         """What it has, by QIDO-RS (PS3.18 10.6).
@@ -89,91 +75,127 @@ class StowDestination:
         Raises:
             DeliveryDeferredError: it does not answer, or offers no search.
         """
-        try:
-            return {each.sop_instance_uid for each in objects if self._finds(each)}
-        except requests.RequestException as error:
-            raise DeliveryDeferredError(
-                f"{self._url} cannot be searched ({type(error).__name__})"
-            ) from None
+        deadline = Deadline(self._section.limit_s)
+        return {each.sop_instance_uid for each in objects if self._finds(each, deadline)}
 
-    def _finds(self, each: ResultObject) -> bool:
+    def _finds(self, each: ResultObject, deadline: Deadline) -> bool:
         wanted = identifier(each)
-        found = self._client.search_for_instances(
-            wanted.StudyInstanceUID,
-            wanted.SeriesInstanceUID,
-            search_filters={"SOPInstanceUID": each.sop_instance_uid},
-        )
-        return bool(found)
-
-    def _store(self, each: ResultObject) -> int:
-        try:
-            answer = self._client.store_instances([dcmread(each.path)])
-        except requests.HTTPError as error:
-            raise self._error_of(error.response) from None
-        except requests.RequestException as error:
-            # The library's message is left out: it quotes addresses with credentials.
+        series = f"/studies/{wanted.StudyInstanceUID}/series/{wanted.SeriesInstanceUID}"
+        path = f"{series}/instances?SOPInstanceUID={each.sop_instance_uid}"
+        answer = exchange(self._archive, path, deadline, JSON)
+        if answer.code == HTTPStatus.NO_CONTENT:
+            return False
+        if answer.code != HTTPStatus.OK:
             raise DeliveryDeferredError(
-                f"{self._url} does not answer ({type(error).__name__})"
-            ) from None
-        for failed in answer.get("FailedSOPSequence") or []:
-            raise self._failure(failed)
-        for stored in answer.get("ReferencedSOPSequence") or []:
-            return int(stored.get("WarningReason", STORED))
-        raise DeliveryDeferredError(f"{self._url} did not say what it has stored")
-
-    def _error_of(self, response: requests.Response | None) -> DeliveryError:
-        code = HTTPStatus.BAD_GATEWAY if response is None else response.status_code
-        for failed in _failed(response):
-            return self._failure(failed)
-        kind: type[DeliveryError] = DeliveryRefusedError
-        if code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in NOT_NOW:
-            kind = DeliveryDeferredError
-        elif code in NOT_THIS_KIND:
-            kind = _FormRefusedError
-        return kind(f"{self._url} answered HTTP {code}")
-
-    def _failure(self, failed: Dataset) -> DeliveryError:
-        reason = int(failed.get("FailureReason", PROCESSING_FAILURE))
-        kind: type[DeliveryError] = DeliveryRefusedError
-        if reason in OUT_OF_RESOURCES or reason == PROCESSING_FAILURE:
-            kind = DeliveryDeferredError
-        elif reason in OF_THIS_KIND:
-            kind = _FormRefusedError
-        return kind(f"{self._url} stored nothing: 0x{reason:04X}")
-
-
-def _failed(response: requests.Response | None) -> Sequence[Dataset]:
-    """The failures that the body of a refusal lists; none where it is no DICOM JSON."""
-    if response is None or response.status_code != HTTPStatus.CONFLICT:
-        return ()
-    try:
-        return Dataset.from_json(response.json()).get("FailedSOPSequence") or ()
-    except (ValueError, TypeError, KeyError):
-        return ()
-
-
-def _session(section: DestinationSection, settings: Settings) -> requests.Session:
-    session = requests.Session()
-    if section.user:
-        session = create_session_from_user_pass(section.user, _password(section))
-    if section.tls:
-        tls = settings.tls
-        if not (tls.certificate and tls.private_key and tls.trusted):
-            raise SettingsError(
-                f"destinations.{section.name}.tls: give tls.certificate, tls.private_key and "
-                "tls.trusted; see docs/tls.md"
+                f"{self._archive} cannot be searched: {meaning_of_http(answer.code).words}"
             )
-        session.cert = (str(tls.certificate), str(tls.private_key))
-        session.verify = str(tls.trusted)
-    return session
+        return each.sop_instance_uid in found_instances(answer.body, answer.content_type)
+
+    def _store(self, form: ResultObject, deadline: Deadline) -> int:
+        boundary = uuid.uuid4().hex
+        kind = f'multipart/related; type="application/dicom"; boundary="{boundary}"'
+        body = b"".join(
+            [
+                f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode(),
+                form.path.read_bytes(),
+                f"\r\n--{boundary}--\r\n".encode(),
+            ]
+        )
+        headers = {**JSON, "Content-Type": kind}
+        answer = exchange(self._archive, "/studies", deadline, headers, body)
+        return self._status(answer, form, deadline)
+
+    def _status(self, answer: WebAnswer, form: ResultObject, deadline: Deadline) -> int:
+        """The status an object was stored with, as far as the answer names that object.
+
+        Raises:
+            DeliveryError: it was not stored, or nothing says so.
+        """
+        report = store_report(answer.body, answer.content_type)
+        for uid, reason in report.failed:
+            if uid in ("", form.sop_instance_uid):
+                return self._failed(reason, uid, answer, form, deadline)
+        for uid, reason in report.stored:
+            if uid == form.sop_instance_uid and answer.code < HTTPStatus.MULTIPLE_CHOICES:
+                return STORED if reason is None else reason
+        if answer.code == HTTPStatus.CONFLICT and self._is_known(form, deadline):
+            return ALREADY_STORED
+        raise self._unstored(answer)
+
+    def _failed(
+        self,
+        reason: int | None,
+        uid: str,
+        answer: WebAnswer,
+        form: ResultObject,
+        deadline: Deadline,
+    ) -> int:
+        """The status of an object on the list of the failed: perhaps it is there already."""
+        meaning = meaning_of_status(PROCESSING_FAILURE if reason is None else reason)
+        if meaning.verdict is not Verdict.STORED:
+            raise error_of(meaning, str(self._archive), answer.retry_after_s)
+        if uid or self._is_known(form, deadline):
+            return reason or ALREADY_STORED
+        raise DeliveryDeferredError(f"{self._archive} has an object already, but not which")
+
+    def _is_known(self, form: ResultObject, deadline: Deadline) -> bool:
+        """Whether a search finds the object; also where the archive cannot be searched: no."""
+        try:
+            return self._finds(form, deadline)
+        except DeliveryDeferredError:
+            return False
+
+    def _unstored(self, answer: WebAnswer) -> Exception:
+        if answer.code < HTTPStatus.MULTIPLE_CHOICES:
+            return DeliveryDeferredError(f"{self._archive} did not say that it stored this object")
+        meaning = meaning_of_http(answer.code)
+        if meaning.verdict is not Verdict.LATER:
+            return error_of(meaning, str(self._archive))
+        words = meaning.words
+        if answer.code < HTTPStatus.BAD_REQUEST:
+            words += f", moved to {_without_secrets(answer.headers.get('location', 'nowhere'))}"
+        return DeliveryDeferredError(f"{self._archive} answered {words}", answer.retry_after_s)
 
 
-def _password(section: DestinationSection) -> str:
+def _without_secrets(location: str) -> str:
+    """An address without what stands before its host and after its path."""
+    try:
+        parts = urlsplit(location)
+        host = f"{parts.scheme}://{parts.hostname}" if parts.hostname else ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "an address that is none"
+    return f"{host}{port}{parts.path}"[:200]
+
+
+def _tls(section: DestinationSection, settings: Settings) -> ssl.SSLContext:
+    """With tls = true the files of [tls]; otherwise the authorities of this machine.
+
+    Where the environment points elsewhere (SSL_CERT_FILE, REQUESTS_CA_BUNDLE) is not looked at:
+    who may have a patient's objects stands in the settings alone.
+    """
+    if section.tls:
+        return client_context(settings.tls, check_host=section.tls_check_host)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    paths = ssl.get_default_verify_paths()
+    file, folder = Path(paths.openssl_cafile), Path(paths.openssl_capath)
+    if file.is_file() or folder.is_dir():
+        context.load_verify_locations(
+            file if file.is_file() else None, folder if folder.is_dir() else None
+        )
+    return context
+
+
+def _authorization(section: DestinationSection) -> str:
+    if not section.user:
+        return ""
     if section.password_file is None:
         raise SettingsError(f"destinations.{section.name}.password_file: must be given with user")
     try:
-        return section.password_file.read_text("utf-8").strip()
-    except OSError as error:
+        password = section.password_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "no UTF-8 text"
         raise SettingsError(
-            f"destinations.{section.name}.password_file: cannot be read: {error.strerror}"
+            f"destinations.{section.name}.password_file: cannot be read: {reason}"
         ) from error
+    return basic_authorization(section.user, password)

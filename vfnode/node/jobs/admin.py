@@ -14,11 +14,11 @@ from sqlalchemy import inspect
 from vfnode.errors import VfnodeError
 from vfnode.node.database import open_database
 from vfnode.node.database_faults import database_errors_named
+from vfnode.node.jobs.durable import ANALYSE, ANALYSIS_QUEUE, WORKFLOW_VERSION
 from vfnode.node.jobs.job import Job
 from vfnode.node.jobs.job_folder import inbox_folder
 from vfnode.node.jobs.job_state import FINAL, JobState
 from vfnode.node.jobs.ledger import Ledger
-from vfnode.node.jobs.workflows import ANALYSE, ANALYSIS_QUEUE, WORKFLOW_VERSION
 from vfnode.node.receiving.inbox import conflicting_instances
 from vfnode.node.settings.settings import Settings
 from vfnode.node.tables import jobs

@@ -8,11 +8,19 @@ the program.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import structlog
 
 from vfnode.dicom.results.output_files import holds_fracture
-from vfnode.errors import ComputeError, NotEvaluableError, VfnodeError
+from vfnode.errors import (
+    ComputeError,
+    InstallationError,
+    ModelError,
+    NotEvaluableError,
+    VfnodeError,
+    fault_of_installation,
+)
 from vfnode.node.compute.analysis_store import save_analysis
 from vfnode.node.compute.series_reader import refusal
 from vfnode.node.jobs.job import Job
@@ -21,6 +29,10 @@ from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.result_builder import ResultBuilder
 from vfnode.spine.reason import Reason
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 10.0, 300.0  #: before a machine at fault is tried again
+
+Done = TypeVar("Done")
 
 log = structlog.get_logger()
 
@@ -36,22 +48,14 @@ class Steps:
 
     def assemble(self, job_id: str) -> bool:
         """Check that every image of the job is in the inbox, where its results need them."""
-        self._ledger.set_state(job_id, JobState.RUNNING, "assemble")
-        if job_folder(self._parts.settings, job_id).is_built:
-            return True
-        return self._done(job_id, self._builder.images)
+        return self._with_machine(job_id, lambda: self._assemble(job_id), False)
 
     def compute(self, job_id: str) -> bool:
         """Analyse the series; the numbers stand in the job's folder afterwards.
 
         Where that fails for good, they say so: silence would look like a normal spine.
         """
-        self._ledger.set_state(job_id, JobState.RUNNING, "compute")
-        folder = job_folder(self._parts.settings, job_id)
-        if self._job(job_id).reason_code == Reason.COMPUTE_FAILED.code:  # a person tries again
-            set_aside(folder)
-            self._ledger.set_reason(job_id, "", "")
-        return folder.is_built or self._done(job_id, self._analyse)
+        return self._with_machine(job_id, lambda: self._compute(job_id), False)
 
     def build(self, job_id: str) -> list[str]:
         """Make the result objects from the numbers.
@@ -59,6 +63,51 @@ class Steps:
         Returns:
             Names of the destinations that they go to; none if they could not be made.
         """
+        return self._with_machine(job_id, lambda: self._build(job_id), [])
+
+    def pause_s(self, job_id: str, run: int) -> float | None:
+        """Seconds until the next run of a job that waits for the machine; None for any other."""
+        job = self._job(job_id)
+        waits = job.state is JobState.WAITING and job.stage != "deliver"
+        if not waits or job.run not in (run, run + 1):
+            return None
+        self._ledger.set_run(job_id, run + 1)
+        return float(min(FIRST_PAUSE_S * 2 ** min(run - 1, 16), LONGEST_PAUSE_S))
+
+    def fail(self, job_id: str, reason: str) -> None:
+        """The job needs a person."""
+        log.error("job failed", job_id=job_id, reason=reason)
+        self._ledger.set_reason(job_id, "", reason)
+        self._ledger.set_state(job_id, JobState.FAILED)
+
+    def _with_machine(self, job_id: str, step: Callable[[], Done], otherwise: Done) -> Done:
+        """Do a step; where the machine is at fault the job waits until it has been mended."""
+        try:
+            return step()
+        except (OSError, InstallationError, ModelError) as error:
+            fault = fault_of_installation(error) if isinstance(error, OSError) else str(error)
+            if not fault:
+                raise
+        log.error("this machine is at fault", job_id=job_id, reason=fault)
+        self._ledger.set_reason(job_id, "", f"this machine: {fault}")
+        self._ledger.set_state(job_id, JobState.WAITING)
+        return otherwise
+
+    def _assemble(self, job_id: str) -> bool:
+        self._ledger.set_state(job_id, JobState.RUNNING, "assemble")
+        if job_folder(self._parts.settings, job_id).is_built:
+            return True
+        return self._done(job_id, self._builder.images)
+
+    def _compute(self, job_id: str) -> bool:
+        self._ledger.set_state(job_id, JobState.RUNNING, "compute")
+        folder = job_folder(self._parts.settings, job_id)
+        if self._job(job_id).reason_code == Reason.COMPUTE_FAILED.code:  # a person tries again
+            set_aside(folder)
+            self._ledger.set_reason(job_id, "", "")
+        return folder.is_built or self._done(job_id, self._analyse)
+
+    def _build(self, job_id: str) -> list[str]:
         self._ledger.set_state(job_id, JobState.RUNNING, "build")
         if not self._done(job_id, self._builder.build):
             return []
@@ -67,16 +116,10 @@ class Steps:
             name for name, each in self._sections.items() if is_positive or not each.positives_only
         ]
         for name in chosen:
-            self._ledger.set_delivery(job_id, name, JobState.WAITING, 0, "")
+            self._ledger.plan_delivery(job_id, name)
         if not chosen:
             self._ledger.settle(job_id)
         return chosen
-
-    def fail(self, job_id: str, reason: str) -> None:
-        """The job needs a person."""
-        log.error("job failed", job_id=job_id, reason=reason)
-        self._ledger.set_reason(job_id, "", reason)
-        self._ledger.set_state(job_id, JobState.FAILED)
 
     def _done(self, job_id: str, work: Callable[[Job], object]) -> bool:
         """Do a part of a job; where that cannot be, the job says why."""
@@ -87,6 +130,8 @@ class Steps:
             self._ledger.set_reason(job_id, error.code, error.detail)
             self._ledger.set_state(job_id, JobState.REJECTED)
             return False
+        except (InstallationError, ModelError):
+            raise
         except VfnodeError as error:
             self.fail(job_id, str(error))
             return False

@@ -20,6 +20,7 @@ class Receipt:
     destination: str
     status: int  #: of PS3.4 table B.2-1
     stored_at: datetime
+    evidence: str = "success"  #: success, query, commitment; lost: counts no more
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Delivery:
     state: JobState
     attempts: int
     reason: str
+    next_at: datetime | None = None  #: of the next attempt, where it waits for one
 
 
 @dataclass(frozen=True)

@@ -11,25 +11,24 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Table, and_, func, insert, select, true, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Engine, Row, func, select, true
 
 from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.database import check, open_database, patient
 from vfnode.node.database_faults import database_errors_named
+from vfnode.node.jobs.delivery_entries import DeliveryEntries
 from vfnode.node.jobs.history import EventKind, History
 from vfnode.node.jobs.job import Delivery, Job, Receipt
 from vfnode.node.jobs.job_state import JobState
 from vfnode.node.moment import now_utc, utc
 from vfnode.node.tables import deliveries, jobs, metadata, receipts
-from vfnode.spine.reason import Reason
 
 
-class Ledger:
+class Ledger(DeliveryEntries):
     """Jobs, deliveries and receipts in the database of a node."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.history = History(engine)
 
     @classmethod
@@ -94,26 +93,6 @@ class Ledger:
         """Record why a job stands where it stands; the code is empty where there is none."""
         self._update(jobs, {"job_id": job_id}, reason_code=reason_code, reason=reason)
 
-    @patient
-    def settle(self, job_id: str) -> JobState:
-        """Set the state of a job from those of its deliveries, and return it."""
-        with self._engine.begin() as connection:
-            # Written first: it takes the lock, so that of two deliveries that end at once
-            # the later one sees both.
-            this = jobs.c.job_id == job_id
-            connection.execute(update(jobs).where(this).values(updated_at=now_utc()))
-            code = connection.scalar(select(jobs.c.reason_code).where(this))
-            found = connection.execute(select(deliveries).where(deliveries.c.job_id == job_id))
-            ways = found.all()
-            state = _settled({JobState(way.state) for way in ways}, code or "")
-            values = {"state": state.value, "stage": "deliver"}
-            if not code:
-                values["reason"] = "; ".join(
-                    f"{w.destination}: {w.reason}" for w in ways if w.reason
-                )
-            connection.execute(update(jobs).where(this).values(**values))
-        return state
-
     def set_grade(self, job_id: str, grade: str) -> None:
         """Record the grade of the patient; empty where none could be given."""
         self._update(jobs, {"job_id": job_id}, grade=grade)
@@ -121,43 +100,6 @@ class Ledger:
     def set_run(self, job_id: str, run: int) -> None:
         """A person started the job once more."""
         self._update(jobs, {"job_id": job_id}, run=run)
-
-    def set_delivery(
-        self, job_id: str, destination: str, state: JobState, attempts: int, reason: str
-    ) -> None:
-        """Record where a delivery stands now."""
-        key = {"job_id": job_id, "destination": destination}
-        self._insert(deliveries, state=JobState.WAITING.value, **key)
-        self._update(deliveries, key, state=state.value, attempts=attempts, reason=reason)
-
-    def add_receipt(
-        self,
-        job_id: str,
-        destination: str,
-        sop_instance_uid: str,
-        sop_class_uid: str,
-        status: int,
-    ) -> None:
-        """A destination has stored an object; it is never sent there again."""
-        self._insert(
-            receipts,
-            job_id=job_id,
-            destination=destination,
-            sop_instance_uid=sop_instance_uid,
-            sop_class_uid=sop_class_uid,
-            status=status,
-            stored_at=now_utc(),
-        )
-
-    @patient
-    def received(self, destination: str, sop_instance_uids: Sequence[str]) -> set[str]:
-        """Which of these objects a destination has already."""
-        query = select(receipts.c.sop_instance_uid).where(
-            receipts.c.destination == destination,
-            receipts.c.sop_instance_uid.in_(sop_instance_uids),
-        )
-        with self._engine.connect() as connection:
-            return set(connection.scalars(query))
 
     @patient
     def jobs(self, job_id: str | None = None, series_uid: str | None = None) -> list[Job]:
@@ -189,32 +131,6 @@ class Ledger:
         after = utc(latest) + timedelta(milliseconds=1) if latest else now_utc()
         return max(now_utc(), after)
 
-    @patient
-    def _insert(self, table: Table, **values: Any) -> bool:
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(table).values(**values))
-        except IntegrityError:  # it is there: this step runs for the second time
-            return False
-        return True
-
-    @patient
-    def _update(self, table: Table, key: dict[str, str], **values: Any) -> None:
-        rows = and_(*(table.c[name] == value for name, value in key.items()))
-        with self._engine.begin() as connection:
-            connection.execute(update(table).where(rows).values(**values))
-
-
-def _settled(states: set[JobState], reason_code: str) -> JobState:
-    if states <= {JobState.DELIVERED}:
-        if reason_code == Reason.COMPUTE_FAILED.code:  # told, and still a person's work
-            return JobState.FAILED
-        return JobState.REJECTED if reason_code else JobState.DELIVERED
-    for state in (JobState.RUNNING, JobState.WAITING):  # another delivery is not over yet
-        if state in states:
-            return state
-    return JobState.FAILED
-
 
 def _by_job(rows: Iterable[Row[Any]]) -> defaultdict[str, list[Row[Any]]]:
     grouped: defaultdict[str, list[Row[Any]]] = defaultdict(list)
@@ -232,7 +148,14 @@ def _job(row: Row[Any], ways: Sequence[Row[Any]], stored: Sequence[Row[Any]]) ->
     return Job(
         **fields,
         deliveries=tuple(
-            Delivery(way.destination, JobState(way.state), way.attempts, way.reason) for way in ways
+            Delivery(
+                way.destination,
+                JobState(way.state),
+                way.attempts,
+                way.reason,
+                utc(way.next_at) if way.next_at else None,
+            )
+            for way in ways
         ),
         receipts=tuple(
             Receipt(
@@ -241,6 +164,7 @@ def _job(row: Row[Any], ways: Sequence[Row[Any]], stored: Sequence[Row[Any]]) ->
                 destination=one.destination,
                 status=one.status,
                 stored_at=utc(one.stored_at),
+                evidence=one.evidence,
             )
             for one in stored
         ),

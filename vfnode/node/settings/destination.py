@@ -11,6 +11,7 @@ from vfnode.node.settings.section import AE_TITLE, Section
 
 #: The outputs that can be sent.
 SENT = tuple(output.name for output in OUTPUTS if output.is_dicom)
+ATTEMPT_TIMEOUTS = 10  #: in one attempt: a job has four to ten objects
 
 
 class DestinationSection(Section):
@@ -93,6 +94,13 @@ class DestinationSection(Section):
     timeout_s: float = Field(
         default=30.0, gt=0, description="Seconds to wait for a connection or one response."
     )
+    attempt_timeout_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="Seconds that one attempt may take altogether; then its connection is closed, "
+        "whatever comes on it, and what is left goes with the next attempt. 0: ten times "
+        "timeout_s.",
+    )
     attempts: int = Field(
         default=500,
         ge=1,
@@ -115,6 +123,11 @@ class DestinationSection(Section):
             if name not in SENT:
                 raise ValueError(f"{name!r} is none of {', '.join(SENT)}")
         return objects
+
+    @property
+    def limit_s(self) -> float:
+        """Seconds that one attempt may take altogether."""
+        return self.attempt_timeout_s or ATTEMPT_TIMEOUTS * self.timeout_s
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> DestinationSection:
