@@ -47,28 +47,37 @@ class CutOrthanc(Orthanc):
 
 @contextmanager
 def cut_network() -> Iterator[CutNetwork]:
-    """Made for the body of a test, which is skipped where this user may not."""
+    """Made for the body of a test, which is skipped where this user or this machine may not."""
     number = os.getpid()
     name = f"vf{number}"  # devices have names of at most 15 characters
     subnet = f"10.213.{number // 64 % 256}.{number % 64 * 4}"
     first, _, last = subnet.rpartition(".")
     network = CutNetwork(name, f"{first}.{int(last) + 1}", f"{first}.{int(last) + 2}")
-    made = (
-        subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True)
-        if _has_ip()
-        else None
-    )
-    if made is None or made.returncode:
-        pytest.skip("network namespaces need root and iproute2")
+    if not _has_ip():
+        pytest.skip("network namespaces need iproute2")
+    _run_or_skip(f"ip netns add {name}")
     try:
-        _run(f"ip link add {name}a type veth peer name {name}b netns {name}")
-        _run(f"ip addr add {network.outside}/30 dev {name}a")
-        _run(f"ip link set {name}a up")
-        _run(f"ip netns exec {name} ip addr add {network.inside}/30 dev {name}b")
-        network.mend()
+        _lay_cable(network)
         yield network
     finally:
         _run(f"ip netns del {name}")
+
+
+def _lay_cable(network: CutNetwork) -> None:
+    name = network.name
+    # A container may let a namespace be made and not be entered.
+    _run_or_skip(f"ip netns exec {name} true")
+    _run_or_skip(f"ip link add {name}a type veth peer name {name}b netns {name}")
+    _run(f"ip addr add {network.outside}/30 dev {name}a")
+    _run(f"ip link set {name}a up")
+    _run(f"ip netns exec {name} ip addr add {network.inside}/30 dev {name}b")
+    network.mend()
+
+
+def _run_or_skip(command: str) -> None:
+    run = subprocess.run(command.split(), check=False, capture_output=True, text=True)
+    if run.returncode:
+        pytest.skip(f"network namespaces do not work here: {command}: {run.stderr.strip()}")
 
 
 def _has_ip() -> bool:

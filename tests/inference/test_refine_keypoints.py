@@ -59,7 +59,7 @@ def test_a_low_body_gets_the_same_scale_as_a_tall_one():
 @given(
     turn=st.floats(-0.8, 0.8), x=st.floats(-100, 100), z=st.floats(-300, 300), k=st.floats(0.5, 2)
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_there_and_back_is_the_identity(turn, x, z, k):
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     body = k * upright_body() @ rotation + [x, z]

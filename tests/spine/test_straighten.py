@@ -32,7 +32,7 @@ def image_along(curve: SpineCurve) -> StraightenedSagittal:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     radius_mm=st.floats(120, 5000),
     drift_mm=st.floats(-14, 14),

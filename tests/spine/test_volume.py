@@ -23,7 +23,7 @@ def ramp_volume(shape=(12, 20, 24), affine=None) -> CTVolume:
     return CTVolume(np.round(points @ [4.0, 8.0, 12.0]).astype(np.int16), matrix)
 
 
-@settings(max_examples=48, deadline=None)
+@settings(max_examples=48)
 @given(order=st.permutations([0, 1, 2]), flips=st.tuples(*[st.booleans()] * 3))
 def test_any_storage_order_becomes_the_same_canonical_volume(order, flips):
     """Head first or feet first, sagittal or axial: the anatomy is the same afterwards."""

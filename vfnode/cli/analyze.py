@@ -42,13 +42,13 @@ def analyze(
         ),
     ],
     out: Annotated[
-        Path, typer.Option(help="Folder for the results; a subfolder each for several series.")
+        Path, typer.Option(help="Folder for the results; of several series each gets a subfolder.")
     ],
     models: Annotated[
-        Path | None, typer.Option(help="Folder with the models; without it the shipped ones.")
+        Path | None, typer.Option(help="Folder of the models; if absent, the shipped ones.")
     ] = None,
     device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where the networks run.")
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Device that the networks run on.")
     ] = "auto",
 ) -> None:
     """Measure every vertebra of a CT on disk.

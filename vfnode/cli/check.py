@@ -14,10 +14,10 @@ def check(
         typer.Argument(help="Result objects of one study, and CT slices to compare them with."),
     ],
 ) -> None:
-    """Check reports and pictures for what no DICOM validator sees.
+    """Check reports and pictures for errors that no DICOM validator sees.
 
-    One finding a line and exit code 1, or none and 0. The same check runs on every object
-    before it is sent.
+    Prints one finding a line and ends with 1; ends with 0 if there is none. The same check
+    runs on every object before it is sent.
     """
     # Imported here: `vfnode --help` does without pydicom.
     from vfnode.dicom.checks.rules import check_files  # noqa: PLC0415

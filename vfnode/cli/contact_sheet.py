@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def contact_sheet(
-    out: Annotated[Path, typer.Option(help="PNG to be written.")] = Path("contact-sheet.png"),
-    seed: Annotated[int, typer.Option(help="Of the first image of each row.")] = 1,
-    count: Annotated[int, typer.Option(min=1, help="Images a row.")] = 4,
+    out: Annotated[Path, typer.Option(help="PNG that is written.")] = Path("contact-sheet.png"),
+    seed: Annotated[int, typer.Option(help="Seed of the first image of each row.")] = 1,
+    count: Annotated[int, typer.Option(min=1, help="Images in a row.")] = 4,
     ct: Annotated[
         list[Path] | None,
         typer.Option(help="Real CT to compare with: DICOM folder or volume file; repeatable."),
     ] = None,
 ) -> None:
-    """Draw what training reads, beside real CT, as one picture."""
+    """Draw images that training reads, beside real CT, as one picture."""
     require_extra("train", "vfnode contact-sheet")
     from vfnode.training.contact_sheet import contact_sheet as drawn  # noqa: PLC0415
 

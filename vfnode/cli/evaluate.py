@@ -38,25 +38,27 @@ def evaluate(
     ],
     out: Annotated[Path, typer.Option(help="Folder for evaluation.html and evaluation.json.")],
     models: Annotated[
-        Path | None, typer.Option(help="Folder with the models; without it the shipped ones.")
+        Path | None, typer.Option(help="Folder of the models; if absent, the shipped ones.")
     ] = None,
     folds: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Models folder of a training with --fold, measured on the patients that it left"
-            " out alone; give one a fold. Instead of --models."
+            help="Models folder of a training with --fold, measured only on the patients that it"
+            " left out; one for each fold. Instead of --models."
         ),
     ] = None,
     pure: Annotated[
         bool, typer.Option("--pure", help="The paper's method alone, without the second look.")
     ] = False,
     device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where the networks run.")
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Device that the networks run on.")
     ] = "auto",
     rounds: Annotated[
-        int, typer.Option(min=1, help="semi-real: how often each CT is deformed anew.")
+        int, typer.Option(min=1, help="semi-real: number of times that a CT is deformed anew.")
     ] = 4,
-    seed: Annotated[int, typer.Option(help="Of deformations, drawn CT and the bootstrap.")] = 1,
+    seed: Annotated[
+        int, typer.Option(help="Seed of deformations, drawn CT and the bootstrap.")
+    ] = 1,
 ) -> None:
     """Measure how well vfnode measures: the paper's tables, plots, intervals."""
     require_extra("evaluate", "vfnode evaluate")

@@ -12,7 +12,7 @@ app = typer.Typer(help="Show and verify the models.", no_args_is_help=True, rich
 
 Folder = Annotated[
     Path | None,
-    typer.Option("--models", help="Folder with the models; without it the shipped ones."),
+    typer.Option("--models", help="Folder of the models; if absent, the shipped ones."),
 ]
 SHA256_SHOWN = 12  #: characters of a hash that tell models apart
 

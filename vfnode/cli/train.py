@@ -30,7 +30,7 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
     role: Annotated[
         Role,
         typer.Argument(
-            help="spine: where it runs in a CT. vertebrae: bodies and six keypoints each."
+            help="spine: course of the spine in a CT. vertebrae: bodies and six keypoints each."
             " keypoints: the second look at each body. levels: their names.",
         ),
     ],
@@ -41,17 +41,17 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
     work: Annotated[
         Path, typer.Option(help="Folder for images, the checkpoint and the losses (CSV).")
     ] = Path("training-work"),
-    seed: Annotated[int, typer.Option(help="Of the images and of the order they come in.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the images and of their order.")] = 1,
     images: Annotated[
         int | None,
-        typer.Option(min=1, help="Synthetic images that are drawn; without it the usual number."),
+        typer.Option(min=1, help="Number of synthetic images; if absent, the usual one."),
     ] = None,
     batch: Annotated[
         int | None,
         typer.Option(min=1, help="Images of one step; fewer give a slow machine more steps."),
     ] = None,
     device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network is trained.")
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Device that the network is trained on.")
     ] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the training.")] = 1,
     workers: Annotated[
@@ -68,13 +68,14 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
         ),
     ] = None,
     share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of --data in what is read.")
+        float,
+        typer.Option(min=0, max=1, help="Share of --data among the images that a step reads."),
     ] = 0.5,
     fold: Annotated[
         str | None, typer.Option(help="1/5 leaves out the first fifth of the patients of --data.")
     ] = None,
     rounds: Annotated[
-        int, typer.Option(min=1, help="semi-real: how often each CT is deformed anew.")
+        int, typer.Option(min=1, help="semi-real: number of times that a CT is deformed anew.")
     ] = 4,
     label_maps: Annotated[
         Path | None,

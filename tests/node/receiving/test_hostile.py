@@ -48,9 +48,7 @@ SYNTAXES = [
 ]
 MEGABYTE = 1_000_000
 
-hostile = settings(
-    max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+hostile = settings(max_examples=CASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def store(inbox, instance):

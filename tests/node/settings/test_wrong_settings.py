@@ -83,9 +83,8 @@ def complaint(folder, text):
         ),
         (
             PACS + 'objects = ["report", "pictures"]\n',
-            '[[destinations]] "a" objects: "pictures" is not allowed; it must be a list, each of '
-            'it one of "report", "picture", "plain_picture", "projection", "key_objects", for '
-            'example ["report", "picture"]',
+            "[[destinations]] \"a\" objects: 'pictures' is none of picture, plain_picture, "
+            'projection, report, key_objects, for example ["report", "picture"]',
         ),
         (PACS + PACS, '[[destinations]] name: "a" stands twice; rename one'),
     ],

@@ -14,7 +14,7 @@ from vfnode.training.synthetic.anatomy import DEFORMITY_KINDS, LEVELS, sample_co
     kind=st.sampled_from(DEFORMITY_KINDS),
     ratio=st.floats(0.3, 0.97),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_requested_deformity_has_exactly_the_requested_height_ratio(seed, level, kind, ratio):
     shape = sample_shape(np.random.default_rng(seed), level, deformity=(kind, ratio))
 
@@ -36,7 +36,7 @@ def test_a_biconcave_body_is_lowest_in_the_middle():
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_endplates_run_through_their_keypoints_and_bodies_do_not_overlap(seed):
     rng = np.random.default_rng(seed)
     column = sample_column(rng, LEVELS[5:], deformities={"T8": ("crush", 0.5)})

@@ -66,7 +66,7 @@ OUTPUTS: tuple[Output, ...] = (
         "sagittal-plain.sc.dcm",
         When.ALWAYS,
         f"{_HERE}.picture_sc:build_plain_sc",
-        "The same picture without annotation.",
+        "The picture without annotation.",
         SECONDARY_CAPTURE,
     ),
     Output(
@@ -74,7 +74,7 @@ OUTPUTS: tuple[Output, ...] = (
         "projection.sc.dcm",
         When.ALWAYS,
         f"{_HERE}.picture_sc:build_projection_sc",
-        "The spine as it stands, with levels and severities.",
+        "The spine as it stands, not straightened, with levels and severities.",
         SECONDARY_CAPTURE,
     ),
     Output(
@@ -114,7 +114,7 @@ OUTPUTS: tuple[Output, ...] = (
         "liaison.csv",
         When.NEVER,
         f"{_HERE}.liaison_line:build_liaison_line",
-        "One CSV line for a fracture liaison list.",
+        "A CSV line for the list of a fracture liaison service.",
     ),
 )
 

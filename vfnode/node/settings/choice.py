@@ -1,4 +1,4 @@
-"""The section of the settings about which series is analysed, and which one first."""
+"""Settings of the choice of series, and of their order."""
 
 from __future__ import annotations
 
@@ -12,29 +12,32 @@ from vfnode.node.settings.section import Section
 
 
 class ChoiceSection(Section):
-    """Which series of a study is analysed. Rules are 'Attribute=regular expression'."""
+    """Choice of the series to analyse. Rules are 'Attribute=regular expression'."""
 
     series: Literal["best", "all"] = Field(
         default="best",
-        description="'best': one result set a study, from the series that ranks highest by "
-        "orientation, slices, coverage, kernel and contrast; the reason is stored. 'all': each.",
+        description="Number of series analysed in a study. 'best': one, the series that ranks "
+        "highest by orientation, slices, coverage, kernel and contrast; the reason "
+        "is stored. 'all': every series.",
     )
     include: tuple[str, ...] = Field(
         default=(),
-        description="Only series that fit one of these, as 'BodyPartExamined=CHEST|THORAX'; "
-        f"empty takes all. Attributes: {', '.join(TAGS)}.",
+        description="Series that may be analysed, as 'BodyPartExamined=CHEST|THORAX'; empty takes "
+        f"all. Attributes: {', '.join(TAGS)}.",
     )
     exclude: tuple[str, ...] = Field(
-        default=(), description="Never these, as 'SeriesDescription=phantom|test'."
+        default=(),
+        description="Series that are never analysed, as 'SeriesDescription=phantom|test'.",
     )
     urgent: tuple[str, ...] = Field(
         default=(),
-        description="These before all others, as 'StationName=^ER_CT'.",
+        description="Series that are analysed before all others, as 'StationName=^ER_CT'.",
     )
     order: Literal["oldest", "newest"] = Field(
         default="oldest",
-        description="Which of the waiting series is analysed first. 'newest' where a backlog "
-        "must not hold up the patient who is still here; nothing is ever left out.",
+        description="Order of the waiting series: 'oldest' or 'newest' first. 'newest' suits a "
+        "site where a backlog must not hold up the patient who is still here; "
+        "nothing is ever left out.",
     )
 
     @field_validator("include", "exclude", "urgent")

@@ -1,4 +1,4 @@
-"""The section of the settings about one receiver of results."""
+"""Settings of one receiver of results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ATTEMPT_TIMEOUTS = 10  #: in one attempt: a job has four to ten objects
 
 
 class DestinationSection(Section):
-    """One receiver of the results; a [[destinations]] table each."""
+    """A receiver of the results; one [[destinations]] table for each."""
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9_-]{1,40}$",
@@ -24,18 +24,18 @@ class DestinationSection(Section):
     )
     kind: str = Field(
         default="dicom",
-        description="How it is reached: 'dicom' sends by C-STORE, 'stow' by DICOMweb STOW-RS, "
-        "'folder' writes files.",
+        description="Protocol of the destination: 'dicom' sends by C-STORE, 'stow' by DICOMweb "
+        "STOW-RS, 'folder' writes files.",
     )
     positives_only: bool = Field(
         default=False,
-        description="Whether it gets only results with a moderate or severe fracture, as a "
-        "worklist for a fracture service wants. Off: a normal result is a result.",
+        description="Send only results with a moderate or severe fracture, as a worklist for a "
+        "fracture service wants. Off by default: a normal result is a result.",
     )
     objects: tuple[str, ...] = Field(
         default=(),
         examples=[["report", "picture"]],
-        description="Which objects it gets, of those that [results] makes: "
+        description="Objects that are sent, of those that [results] makes: "
         f"{', '.join(SENT)}. Empty: all of them.",
     )
     ae_title: str = Field(
@@ -47,8 +47,8 @@ class DestinationSection(Section):
     folder: Path | None = Field(
         default=None,
         examples=["/srv/results"],
-        description="Kind 'folder': where it writes <study UID>/<SOP instance UID>.dcm. It must "
-        "exist: while it does not, as a share that is not mounted, deliveries wait.",
+        description="Kind 'folder': folder that gets <study UID>/<SOP instance UID>.dcm. While "
+        "it does not exist, as a share that is not mounted, deliveries wait.",
     )
     url: str = Field(
         default="",
@@ -56,40 +56,44 @@ class DestinationSection(Section):
         examples=["https://archive.example/dicom-web"],
         description="Kind 'stow': address of the DICOMweb service, without credentials.",
     )
-    user: str = Field(default="", description="Kind 'stow': user of HTTP Basic, if it wants one.")
+    user: str = Field(
+        default="", description="Kind 'stow': user of HTTP Basic, if the service wants one."
+    )
     password_file: Path | None = Field(
         default=None,
         examples=["/etc/vfnode/archive.password"],
-        description="Kind 'stow': file with the password, so that it is in no settings file.",
+        description="Kind 'stow': file that holds the password, so that no settings file does.",
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Host name or address.")
     port: int = Field(default=104, ge=1, le=65535, description="TCP port.")
     tls: bool = Field(
-        default=False, description="Whether it is called by TLS, with the files of [tls]."
+        default=False, description="Call the destination by TLS, with the files of [tls]."
     )
     tls_check_host: bool = Field(
         default=True,
-        description="Whether the destination's certificate must name its host; off where a PACS "
-        "has a certificate for its AE title only.",
+        description="Demand that the destination's certificate names its host; turn off for a "
+        "PACS whose certificate names its AE title only.",
     )
     commitment: bool = Field(
         default=False,
-        description="Whether it must commit to every object (Storage Commitment, N-ACTION) "
-        "before the job counts as delivered and may be purged. Off, as not every PACS offers "
-        "it. One that answers by a new association must be among receiving.allowed_callers.",
+        description="Demand Storage Commitment (N-ACTION) for every object before the job counts "
+        "as delivered and may be purged. Off by default, as not every PACS offers "
+        "it. A PACS that answers by a new association must be among "
+        "receiving.allowed_callers.",
     )
     commitment_wait_s: float = Field(
         default=10.0,
         ge=0,
         le=600,
-        description="Seconds to wait for its commitment before the delivery is put off; one "
-        "that comes later counts at the next attempt.",
+        description="Seconds to wait for the commitment before the delivery is put off; a "
+        "commitment that comes later counts at the next attempt.",
     )
     query_before_resend: bool = Field(
         default=True,
-        description="Whether it is asked (C-FIND, QIDO-RS) for an object whose sending was "
-        "interrupted, before that is sent again. Where it cannot be asked the object is sent "
-        "again, with the same UID; off for a PACS that takes long to refuse a query.",
+        description="Ask the destination (C-FIND, QIDO-RS) for an object whose sending was "
+        "interrupted before sending it again. A destination that cannot be asked "
+        "gets the object again, with the same UID. Turn off for a PACS that takes "
+        "long to refuse a query.",
     )
     timeout_s: float = Field(
         default=30.0, gt=0, description="Seconds to wait for a connection or one response."
@@ -104,16 +108,16 @@ class DestinationSection(Section):
     attempts: int = Field(
         default=500,
         ge=1,
-        description="Attempts before a person is asked (FAILED). 500 is more than three days "
-        "with the pauses below: a PACS may be down over a weekend.",
+        description="Attempts before the job FAILED and a person is asked. 500 is more than "
+        "three days with the pauses below: a PACS may be down over a weekend.",
     )
     first_pause_s: float = Field(
         default=5.0,
         gt=0,
-        description="Seconds before the second attempt; doubles with each attempt.",
+        description="Seconds before the second attempt; each further pause is twice as long.",
     )
     longest_pause_s: float = Field(
-        default=600.0, gt=0, description="Seconds that a pause grows to."
+        default=600.0, gt=0, description="Longest pause between two attempts, seconds."
     )
 
     @field_validator("objects")

@@ -15,7 +15,7 @@ from vfnode.node.settings.section import AE_TITLE, Section
 
 
 class NodeSection(Section):
-    """Who the node is and where it keeps what it holds."""
+    """Identity, address and spool of the node."""
 
     ae_title: str = Field(
         default="VFNODE",
@@ -48,12 +48,13 @@ class ComputeSection(Section):
     """The child process that holds the models."""
 
     device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="Where the networks run; auto takes a GPU where there is one."
+        default="auto",
+        description="Device that the networks run on; auto takes a GPU if there is one.",
     )
     models: Path | None = Field(
         default=None,
         examples=["/path/to/models"],
-        description="Folder with the model bundles; without it those of the package.",
+        description="Folder of the model bundles; if absent, those of the package.",
     )
     threads: int = Field(
         default=0, ge=0, le=256, description="CPU threads of the networks; 0 takes one per core."
@@ -74,35 +75,35 @@ class ComputeSection(Section):
 
 
 class DatabaseSection(Section):
-    """Where workflows, jobs and receipts are recorded."""
+    """Database of workflows, jobs and receipts."""
 
     url: str = Field(
         default="",
         description="SQLAlchemy URL. Empty: an SQLite file in the spool, which suits one "
-        "machine; postgresql://... where several share the work.",
+        "machine; postgresql://... if several machines share the work.",
     )
 
 
 class RetentionSection(Section):
-    """How long the spool keeps what is finished."""
+    """Retention: days that finished work stays in the spool."""
 
     keep_days: float = Field(
         default=7.0,
         gt=0,
-        description="Days that the images of a finished job stay in the spool. Only those of "
-        "jobs with a receipt (and a commitment, where it is asked for) from every destination "
-        "are removed; failed ones stay.",
+        description="Days that the images of a finished job stay in the spool. Images are "
+        "removed only when every destination has given a receipt (and a commitment, "
+        "if asked for); those of failed jobs stay.",
     )
     keep_results_days: float = Field(
         default=30.0,
         gt=0,
-        description="Days that its results stay: longer than the images, as they are small and "
-        "are what a question is about.",
+        description="Days that the results of a finished job stay: longer than its images, as "
+        "they are small and answer questions.",
     )
     room_mb: int = Field(
         default=4096,
         ge=0,
-        description="Megabytes of the spool's disk below which finished jobs are removed "
-        "before their days are over, the oldest first. More than receiving.reserve_mb, so that "
-        "room is made before senders are turned away.",
+        description="Megabytes of free room on the spool's disk below which finished jobs are "
+        "removed before their days are over, the oldest first. Choose more than "
+        "receiving.reserve_mb, so that room is made before senders are turned away.",
     )

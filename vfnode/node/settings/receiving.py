@@ -1,4 +1,4 @@
-"""The sections of the settings about who may send, how, and under which protection."""
+"""Settings of the port: senders, limits, TLS."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from vfnode.node.settings.section import Section
 
 
 class ReceivingSection(Section):
-    """How instances come in, and when a series counts as complete."""
+    """Receiving images: who may send, limits, and when a series counts as complete."""
 
     quiet_s: float = Field(
         default=10.0,
         gt=0,
         le=3600,
         description="Seconds without a new instance, and without an open association that fed "
-        "the series, after which it is complete. Longer where a sender pauses between slices.",
+        "the series, after which the series is complete. Choose more where a sender "
+        "pauses between slices.",
     )
     gap_wait_s: float = Field(
         default=60.0,
         ge=0,
         le=86400,
         description="Seconds without a new instance after which a series is complete although "
-        "slices are missing within it: the rest may be on its way. What it can be used for "
-        "then, or why not, the result says; late slices start another run.",
+        "slices are missing within it: the rest may be on its way. Then the series "
+        "is analysed as it is, or rejected with a reason; late slices start another "
+        "run.",
     )
     max_associations: int = Field(
         default=25,
@@ -51,40 +53,42 @@ class ReceivingSection(Section):
     )
     allowed_callers: tuple[str, ...] = Field(
         default=("*@127.0.0.0/8", "*@::1"),
-        description="Who may send: AE title @ address or network, * for any title. Others are "
-        "rejected and logged. Loopback only by default: whoever opens the node to a network "
-        "says to whom, as in 'CT1@192.0.2.7' or '*@10.1.0.0/16'.",
+        description="Senders that are let in: AE title @ address or network, * for any title. "
+        "Others are rejected and logged. The default lets in this machine alone; a "
+        "node that is opened to a network names its senders, as in 'CT1@192.0.2.7' "
+        "or '*@10.1.0.0/16'.",
     )
     check_called_ae_title: bool = Field(
         default=True,
-        description="Whether senders must call the node's own AE title (node.ae_title): a call "
-        "for somebody else is a wrong address book.",
+        description="Reject senders that call another AE title than the node's own "
+        "(node.ae_title): they have a wrong address book.",
     )
     max_connections: int = Field(
         default=100,
         ge=1,
         le=400,
-        description="TCP connections at once, those that have not asked for an association yet "
-        "included; more are closed at once. Port checks of load balancers come here. 400 keeps "
-        "file descriptors below the 1024 that the DICOM library can watch.",
+        description="TCP connections at once, with those that have not asked for an association "
+        "yet; more are closed at once. Port checks of load balancers count here. 400 "
+        "keeps file descriptors below the 1024 that the DICOM library can watch.",
     )
     max_object_mb: int = Field(
         default=1024,
         ge=1,
-        description="Megabytes of one instance; a sender of more loses its connection. The "
-        "largest Enhanced CT in use are about half of it. It is also the largest PDU.",
+        description="Megabytes of one instance; a sender of a larger one loses its connection. "
+        "The largest Enhanced CT in use are about half of this. The same limit holds "
+        "for one PDU.",
     )
     max_pdu_kb: int = Field(
         default=0,
         ge=0,
         le=1_000_000,
-        description="Kilobytes of one PDU that senders are asked not to exceed; 0 leaves it to "
-        "them, as fewer and longer reads are 20 to 30 % faster.",
+        description="Kilobytes of one PDU that senders are asked not to exceed; 0 asks for no "
+        "limit, as fewer and longer reads are 20 to 30 % faster.",
     )
     tls: bool = Field(
         default=False,
-        description="Whether the port speaks TLS only (DICOM PS3.15 B.12), with the files of "
-        "[tls]. Off, as most modalities cannot: decide per hospital.",
+        description="Speak TLS only on the port (DICOM PS3.15 B.12), with the files of [tls]. "
+        "Off by default, as most modalities cannot: decide for each hospital.",
     )
 
     @field_validator("allowed_callers")
@@ -104,16 +108,17 @@ class TLSSection(Section):
     certificate: Path | None = Field(
         default=None,
         examples=["/etc/vfnode/tls/node.crt"],
-        description="The node's certificate chain, PEM. It is shown to both sides.",
+        description="Certificate chain of the node, PEM; shown to senders and to destinations.",
     )
     private_key: Path | None = Field(
         default=None,
         examples=["/etc/vfnode/tls/node.key"],
-        description="Its private key, PEM without a pass phrase, readable by the node only.",
+        description="Private key of that certificate, PEM without a pass phrase, readable by the "
+        "node only.",
     )
     trusted: Path | None = Field(
         default=None,
         examples=["/etc/vfnode/tls/ca.crt"],
-        description="Certificates of the authorities that peers' certificates must come from, "
-        "PEM; without one that it signed nobody gets an association.",
+        description="Certificates of the authorities that sign peers' certificates, PEM; a peer "
+        "whose certificate none of them signed gets no association.",
     )

@@ -18,7 +18,7 @@ Wanted = Literal["always", "positives", "never"]
 
 
 class _Fixed(Section):
-    """The fields that every site has, whatever objects there are."""
+    """Fields that every site has, whatever objects there are."""
 
     mild: float = Field(
         default=0.80,
@@ -100,7 +100,8 @@ class _Fixed(Section):
 def _switch(output: Output) -> tuple[Any, Any]:
     """The field that says for which results an output is made."""
     kept = "" if output.is_dicom else " A file in the spool."
-    return Wanted, Field(default=output.when.value, description=f"{output.description}{kept}")
+    needs = f" Needs the extra [{output.extra}]." if output.extra else ""
+    return Wanted, Field(default=output.when.value, description=output.description + kept + needs)
 
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ else:
     ResultsSection = create_model(
         "ResultsSection",
         __base__=_Fixed,
-        __doc__="What the results say, and for which results each object is made: 'always', "
-        "'positives' (a height ratio at or below the moderate limit) or 'never'.",
+        __doc__="Content of the results: limits of the grades, language, and for every object the "
+        "results that it is made of: 'always', 'positives' (a height ratio at or below the "
+        "moderate limit) or 'never'.",
         **{output.name: _switch(output) for output in OUTPUTS},
     )

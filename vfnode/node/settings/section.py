@@ -1,4 +1,4 @@
-"""What all sections of the settings share."""
+"""Base of every section of the settings."""
 
 from __future__ import annotations
 
