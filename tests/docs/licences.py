@@ -66,23 +66,24 @@ def _closure(roots: Iterable[Requirement]) -> set[str]:
 
 def licence_of(name: str) -> str:
     """SPDX expression of a distribution."""
-    about = metadata.metadata(name)
+    about = metadata.metadata(name).json
     classifiers = [
         line.rpartition(" :: ")[2]
-        for line in about.get_all("Classifier") or []
+        for line in about.get("classifier", ())
         if line.startswith("License :: ")
     ]
     words = (
         KNOWN.get(name)
-        or about.get("License-Expression")
+        or about.get("license_expression")
         or " AND ".join(SPDX.get(word, word) for word in classifiers if word != "OSI Approved")
     )
-    return str(words or about.get("License") or "unknown")
+    return str(words or about.get("license") or "unknown")
 
 
 def licences() -> list[tuple[str, str, str]]:
     """Distribution, licence, and the extra that brings it; by name, a plain installation first."""
-    rows, known = [], set()
+    rows: list[tuple[str, str, str]] = []
+    known: set[str] = set()
     for extra, roots in _roots().items():
         brought = _closure(roots) - known
         known |= brought
