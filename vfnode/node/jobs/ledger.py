@@ -21,7 +21,8 @@ from vfnode.node.jobs.history import EventKind, History
 from vfnode.node.jobs.job import Delivery, Job, Receipt
 from vfnode.node.jobs.job_state import JobState
 from vfnode.node.moment import now_utc, utc
-from vfnode.node.tables import deliveries, jobs, metadata, receipts
+from vfnode.node.schema import make_tables
+from vfnode.node.tables import deliveries, jobs, receipts
 
 
 class Ledger(DeliveryEntries):
@@ -36,13 +37,12 @@ class Ledger(DeliveryEntries):
         """The ledger in this database; its tables are made where they are missing.
 
         Raises:
-            SettingsError: the URL is at fault.
-            InstallationError: it is away, locked, full, damaged, of another release, or
-                cannot be written.
+            SettingsError: the URL is at fault, or the database is of another release.
+            InstallationError: it is away, locked, full, damaged, or cannot be written.
         """
         with database_errors_named(url):
             engine = open_database(url)
-            metadata.create_all(engine)
+            make_tables(engine)
             check(engine)
         return cls(engine)
 

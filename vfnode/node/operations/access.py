@@ -11,6 +11,7 @@ from sqlalchemy import Engine, make_url
 from vfnode.errors import NoSpoolError
 from vfnode.node.database import open_database, require_writable
 from vfnode.node.database_faults import database_errors_named
+from vfnode.node.schema import require_schema
 from vfnode.node.settings.settings import Settings
 
 
@@ -26,6 +27,7 @@ def database_of(settings: Settings) -> Iterator[Engine]:
     with database_errors_named(settings.database_url):
         engine = open_database(settings.database_url)
         try:
+            require_schema(engine)
             yield engine
         finally:
             engine.dispose()
