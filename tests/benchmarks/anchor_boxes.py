@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from vfnode.inference.detect_vertebrae import normalise
+from vfnode.inference.model_input import normalise
 from vfnode.inference.suppress import suppress
 from vfnode.networks.vertebra_detector import CHANNELS, MULTIPLE, VertebraDetector
 from vfnode.spine.vertebra import Vertebra

@@ -1,5 +1,7 @@
 """Model bundles."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -7,12 +9,15 @@ import torch
 
 from vfnode.errors import ModelError
 from vfnode.inference.bundle import (
+    ROLES,
     WEIGHTS_NAME,
     ModelManifest,
     load_bundle,
     models_dir,
+    read_manifest,
     save_bundle,
 )
+from vfnode.inference.pipeline import load_pipeline
 from vfnode.networks import ARCHITECTURES
 
 MANIFEST = ModelManifest(
@@ -69,6 +74,47 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(ModelError, match=name):
         load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("role", "change", "words"),
+    [
+        ("spine", {"normalisation": "zero mean"}, "'zero mean'; this release does 'window'"),
+        ("spine", {"spacing_mm": [4.0, 2.0]}, "there must be 3"),
+        ("spine", {"window_hu": [800.0, -400.0]}, "the lower value comes first"),
+        ("spine", {"window_hu": None}, "cannot read"),
+        ("levels", {"spacing_mm": [2.0, 2.0, 2.0]}, "this release resamples to (4.0, 4.0, 4.0)"),
+        ("vertebrae", {"window_hu": [-400.0, 800.0]}, "this release clips to (-200.0, 800.0)"),
+        ("vertebrae", {"spacing_mm": [2.0, 2.0]}, "this release resamples to (1.0, 1.0)"),
+        ("keypoints", {"normalisation": "window"}, "128 px over 2.7 antero-posterior depths"),
+    ],
+)
+def test_a_model_that_would_be_shown_other_input_is_refused(
+    tmp_path: Path, role: str, change: dict[str, object], words: str
+) -> None:
+    """Its answers would be wrong without a sign: a foreign window shifts every height."""
+    shipped = json.loads((models_dir() / role / "manifest.json").read_text("utf-8"))
+    (tmp_path / "manifest.json").write_text(json.dumps(shipped | change))
+
+    with pytest.raises(ModelError, match=re.escape(words)):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_shipped_models_are_shown_what_their_manifests_say(role: str) -> None:
+    """And each is of the role that its folder is named after."""
+    assert read_manifest(models_dir() / role).role == role
+
+
+def test_a_model_in_the_folder_of_another_is_refused(tmp_path: Path) -> None:
+    """Two networks that were exchanged would both answer, with nonsense."""
+    for role in ROLES:
+        (tmp_path / role).symlink_to(models_dir() / role)
+    (tmp_path / "spine").unlink()
+    (tmp_path / "spine").symlink_to(models_dir() / "levels")
+
+    with pytest.raises(ModelError, match="spine holds a model of role 'levels'"):
+        load_pipeline(tmp_path, "cpu")
 
 
 def test_a_configured_folder_must_exist(tmp_path: Path) -> None:

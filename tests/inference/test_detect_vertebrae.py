@@ -7,7 +7,8 @@ from torch import nn
 
 from vfnode.errors import ModelError
 from vfnode.inference.bundle import load_bundle, models_dir
-from vfnode.inference.detect_vertebrae import DetectionLimits, detect_in_image, normalise
+from vfnode.inference.detect_vertebrae import DetectionLimits, detect_in_image
+from vfnode.inference.model_input import normalise
 from vfnode.training.figures import match
 from vfnode.training.synthetic.plane.degrade import degrade
 from vfnode.training.synthetic.plane.sagittal import draw_straightened

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from vfnode.inference.bundle import LoadedModel, ModelManifest
-from vfnode.inference.refine_keypoints import CROP_DEPTHS, crop_frames, refine_keypoints
+from vfnode.inference.model_input import CROP_DEPTHS, INPUTS
+from vfnode.inference.refine_keypoints import crop_frames, refine_keypoints
 from vfnode.networks.keypoint_refiner import CROP_PX, soft_argmax
 from vfnode.spine.volume import CTVolume
 
@@ -35,8 +36,9 @@ class PointsAtCorners(nn.Module):
 
 
 def loaded(network: nn.Module) -> LoadedModel:
+    done = INPUTS["keypoints"].normalisation
     manifest = ModelManifest(
-        "keypoints", "keypoints", "keypoint_refiner", {}, (), None, "", 0, "", {}, ""
+        "keypoints", "keypoints", "keypoint_refiner", {}, (), (-200, 800), done, 0, "", {}, ""
     )
     return LoadedModel(network, manifest)
 

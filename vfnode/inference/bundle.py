@@ -20,6 +20,7 @@ from torch import nn
 
 from vfnode.durable_files import write_together
 from vfnode.errors import ModelError
+from vfnode.inference.model_input import input_fault
 from vfnode.networks import ARCHITECTURES
 
 ROLES = ("spine", "vertebrae", "keypoints", "levels")
@@ -35,8 +36,8 @@ class ModelManifest:
     architecture: str  #: key of vfnode.networks.ARCHITECTURES
     arguments: Mapping[str, Any]  #: keyword arguments of the architecture
     spacing_mm: tuple[float, ...]  #: of the input: slowest axis first
-    window_hu: tuple[float, float] | None  #: mapped to [0, 1]; None: as `normalisation` says
-    normalisation: str  #: e.g. "window" or "zero mean, unit variance"
+    window_hu: tuple[float, float]  #: what lies outside is clipped
+    normalisation: str  #: as vfnode.inference.model_input words it; "window": mapped to [0, 1]
     seed: int
     generator_version: str  #: of the synthetic images
     training: Mapping[str, Any]  #: steps, minutes, volumes, ...
@@ -49,6 +50,9 @@ class ModelManifest:
             raise ModelError(f"model {self.name}: role {self.role!r} is none of {ROLES}")
         if self.architecture not in ARCHITECTURES:
             raise ModelError(f"model {self.name}: unknown architecture {self.architecture!r}")
+        fault = input_fault(self.role, self.spacing_mm, self.window_hu, self.normalisation)
+        if fault:
+            raise ModelError(f"model {self.name}: its manifest says {fault}")
 
 
 @dataclass(frozen=True)
@@ -108,13 +112,13 @@ def read_manifest(folder: Path) -> ModelManifest:
     """Manifest of a bundle, without its weights.
 
     Raises:
-        ModelError: missing, or not a manifest.
+        ModelError: missing, no manifest, or of a model that this release shows other input.
     """
     path = folder / MANIFEST_NAME
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         for key in ("spacing_mm", "window_hu"):
-            content[key] = None if content[key] is None else tuple(content[key])
+            content[key] = tuple(content[key])
         return ModelManifest(**content)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"cannot read {path}: {error}") from error

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from vfnode.inference.bundle import LoadedModel
+from vfnode.inference.model_input import normalise
 from vfnode.inference.suppress import suppress
 from vfnode.networks.vertebra_detector import MULTIPLE, STRIDE
 from vfnode.spine.resample import FloatImage
@@ -15,7 +16,6 @@ from vfnode.spine.straighten import StraightenedSagittal
 from vfnode.spine.vertebra import Vertebra
 
 OFFSET_MM = 10.0  #: unit of the network's offsets
-LOW_HU, HIGH_HU = -200.0, 800.0
 _MARGIN_PX = 16  #: air around the image: bodies at its ends are seen whole or as cut
 _AIR_HU = -1000.0
 
@@ -28,11 +28,6 @@ class DetectionLimits:
     pixel: float = 0.5  #: least probability of a pixel that votes
     votes: int = 10  #: a body gets 15 to 25 votes, a false disc or sacrum 6 to 9
     reach_mm: float = 5.0  #: votes whose centres are this near belong to one body
-
-
-def normalise(hu: np.ndarray) -> FloatImage:
-    """HU -> about -1.2 to 2.2; the one normalisation of training and inference."""
-    return np.asarray(np.clip(hu, LOW_HU, HIGH_HU) / 300.0 - 0.5, np.float32)
 
 
 def detect_vertebrae(

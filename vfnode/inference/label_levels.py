@@ -42,7 +42,7 @@ def label_levels(
 
 def level_logits(box: np.ndarray, loaded: LoadedModel, device: str) -> FloatArray:
     """(classes, N) of a box (N, 32, 48) in HU; mean of the box and its mirror image."""
-    low, high = loaded.manifest.window_hu or (-400.0, 800.0)
+    low, high = loaded.manifest.window_hu
     image = torch.from_numpy(window(box, low, high)).to(device)
     with torch.inference_mode():
         logits = loaded.model(torch.stack([image, image.flip(-1)])[:, None]).mean(0)

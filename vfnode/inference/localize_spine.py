@@ -41,7 +41,7 @@ def localize_spine(volume: CTVolume, model: LoadedModel, device: str = "cpu") ->
     """
     canonical = volume.canonical()
     spacing = model.manifest.spacing_mm
-    low, high = model.manifest.window_hu or (-400.0, 800.0)
+    low, high = model.manifest.window_hu
     image = window(resample(canonical.hu, tuple(canonical.spacing_mm), spacing), low, high)
     logits = _heat_maps(image, model, device)
     grid = CTVolume(np.zeros((1, 1, 1), np.int16), resampled_affine(canonical, spacing))

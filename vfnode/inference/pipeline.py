@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vfnode.errors import NotEvaluableError
+from vfnode.errors import ModelError, NotEvaluableError
 from vfnode.inference.bundle import ROLES, LoadedModel, load_bundle
 from vfnode.inference.detect_vertebrae import detect_vertebrae
 from vfnode.inference.findings import SURE, UNKNOWN_LEVEL, Bodies, findings_of, quality_of
@@ -186,12 +186,19 @@ def load_pipeline(
             the paper.
 
     Raises:
-        ModelError: a bundle is missing or damaged.
+        ModelError: a bundle is missing, damaged or of another role.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    spine, vertebrae, keypoints, levels = (load_bundle(models_dir / role, device) for role in ROLES)
+    spine, vertebrae, keypoints, levels = (_load(models_dir, role, device) for role in ROLES)
     return Pipeline(spine, vertebrae, keypoints, levels, device, limits or GenantLimits(), looks)
+
+
+def _load(models_dir: Path, role: str, device: str) -> LoadedModel:
+    loaded = load_bundle(models_dir / role, device)
+    if loaded.manifest.role != role:
+        raise ModelError(f"{models_dir / role} holds a model of role {loaded.manifest.role!r}")
+    return loaded
 
 
 def _in_patient(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> FloatArray:

@@ -11,11 +11,10 @@ import numpy as np
 import torch
 
 from vfnode.inference.bundle import LoadedModel
-from vfnode.inference.detect_vertebrae import normalise
+from vfnode.inference.model_input import CROP_DEPTHS, normalise
 from vfnode.networks.keypoint_refiner import CROP_PX, KEYPOINTS, soft_argmax
 from vfnode.spine.volume import CTVolume, FloatArray
 
-CROP_DEPTHS = 2.7  #: side of the crop in antero-posterior depths
 SLAB_MM = 6.0
 LOOKS = 2  #: the frame from the points of the first fits the body better
 #: Keypoint error per root mean square spread of the heat-maps, median on 444 semi-real bodies.

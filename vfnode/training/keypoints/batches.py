@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.ndimage import map_coordinates
 
-from vfnode.inference.detect_vertebrae import normalise
+from vfnode.inference.model_input import normalise
 from vfnode.inference.refine_keypoints import CropFrames, crop_frames
 from vfnode.networks.keypoint_refiner import CROP_PX, FACING, KEYPOINTS
 from vfnode.training.keypoints.drawn_columns import STEP_MM, ColumnCache, DrawnColumn

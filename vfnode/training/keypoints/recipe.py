@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from vfnode.inference.bundle import LoadedModel, ModelManifest
+from vfnode.inference.model_input import HIGH_HU, INPUTS, LOW_HU
 from vfnode.networks.keypoint_refiner import KEYPOINTS, KeypointRefiner, soft_argmax
 from vfnode.training.cards import keypoints_card
 from vfnode.training.figures import measurement_figures
@@ -142,8 +143,8 @@ def _manifest(options: TrainingOptions, sizes: KeypointsSizes, site: SiteData) -
         architecture="keypoint_refiner",
         arguments={},
         spacing_mm=(),
-        window_hu=(-200.0, 800.0),
-        normalisation="clip to window, / 300 HU, - 0.5; 128 px over 2.7 antero-posterior depths",
+        window_hu=(LOW_HU, HIGH_HU),
+        normalisation=INPUTS["keypoints"].normalisation,
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
         training={

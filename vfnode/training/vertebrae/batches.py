@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from scipy.ndimage import affine_transform
 
-from vfnode.inference.detect_vertebrae import OFFSET_MM, normalise
+from vfnode.inference.detect_vertebrae import OFFSET_MM
+from vfnode.inference.model_input import normalise
 from vfnode.networks.vertebra_detector import STRIDE
 from vfnode.training.synthetic.plane.apparent import apparent_keypoints
 from vfnode.training.synthetic.plane.degrade import AIR_HU, cut_field_of_view, degrade

@@ -10,6 +10,7 @@ from torch import nn
 
 from vfnode.inference.bundle import LoadedModel, ModelManifest
 from vfnode.inference.detect_vertebrae import detect_in_image
+from vfnode.inference.model_input import HIGH_HU, INPUTS, LOW_HU
 from vfnode.networks.vertebra_detector import VertebraDetector
 from vfnode.spine.vertebra import Vertebra
 from vfnode.training.cards import vertebrae_card
@@ -135,8 +136,8 @@ def _manifest(options: TrainingOptions, sizes: VertebraeSizes, site: SiteData) -
         architecture="vertebra_detector",
         arguments={},
         spacing_mm=(1.0, 1.0),
-        window_hu=(-200.0, 800.0),
-        normalisation="clip to window, / 300 HU, - 0.5",
+        window_hu=(LOW_HU, HIGH_HU),
+        normalisation=INPUTS["vertebrae"].normalisation,
         seed=options.seed,
         generator_version=GENERATOR_VERSION,
         training={
