@@ -7,6 +7,7 @@ import numpy as np
 from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.foreign_material import foreign_material
 from vfnode.spine.reason import Reason
+from vfnode.spine.seen import lies_on_images
 from vfnode.spine.volume import CTVolume, FloatArray
 
 BORDER_MM = 0.5  #: a keypoint this near the border of the volume belongs to a cut body
@@ -20,21 +21,28 @@ UNCERTAIN_MM = 3.0
 def withheld_reasons(
     volume: CTVolume, keypoints_mm: FloatArray, uncertainty_mm: FloatArray
 ) -> list[Reason | None]:
-    """Why each body is not graded, None where it is; the border comes first.
+    """Why each body is not graded, None where it is; the border and missing images come first.
 
     Args:
         volume: the CT.
         keypoints_mm: (n, 3, 2, 3) LPS, cranial to caudal.
         uncertainty_mm: (n,) expected error of the keypoints.
     """
-    inside = _inside(volume, keypoints_mm)
+    inside, shown = _inside(volume, keypoints_mm), lies_on_images(volume, keypoints_mm)
     materials = foreign_material(volume, keypoints_mm)
     uncertain = (uncertainty_mm > UNCERTAIN_MM) | (overlap_mm(keypoints_mm) > OVERLAP_MM)
     doubts = [Reason.UNCERTAIN_KEYPOINTS if each else None for each in uncertain]
     return [
-        (material or doubt) if whole else Reason.CUT_VERTEBRA
-        for whole, material, doubt in zip(inside, materials, doubts, strict=True)
+        _first(whole, is_shown, material or doubt)
+        for whole, is_shown, material, doubt in zip(inside, shown, materials, doubts, strict=True)
     ]
+
+
+def _first(whole: bool, shown: bool, other: Reason | None) -> Reason | None:
+    """The reason that comes first: what is not on the images cannot be judged at all."""
+    if not whole:
+        return Reason.CUT_VERTEBRA
+    return other if shown else Reason.NO_IMAGE
 
 
 def overlap_mm(keypoints_mm: FloatArray) -> FloatArray:

@@ -45,6 +45,19 @@ class Reason(Enum):
         "one-stack-of-several",
         "One of several stacks (phases) of the series was measured",
     )
+    NO_IMAGE = (
+        "no-image",
+        "A vertebral body lies where no image is and is not graded",
+    )
+    RESAMPLED = (
+        "resampled",
+        "Uneven or differing slices were brought to one even grid",
+    )
+    IMAGES_LEFT_OUT = (
+        "images-left-out",
+        "Some images of the series could not be used and were left out",
+    )
+    NOT_HU = ("not-hu", "The pixel values are not Hounsfield units")
     THICK_SLICES = ("thick-slices", "Slices thicker than 3 mm: heights are less certain")
 
     def __init__(self, code: str, meaning: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +14,23 @@ FloatArray = npt.NDArray[np.float64]
 AIR_HU = -1000
 
 
+BoolArray = npt.NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class CTVolume:
-    """One CT series on a regular grid.
+    """One CT series on a regular grid, and where on it there are images.
 
     Raises:
-        GeometryError: ``hu`` is not three-dimensional or ``affine`` cannot be inverted.
+        GeometryError: ``hu`` is not three-dimensional, ``affine`` cannot be inverted, or
+            ``is_image`` does not fit its axis.
     """
 
     hu: npt.NDArray[np.int16]  #: (K, R, C) slices, rows, columns
     affine: FloatArray  #: (4, 4) voxel (k, r, c, 1) -> patient LPS mm
+    #: Whether data were there, at every place along the axis of the slices; empty: everywhere.
+    is_image: BoolArray = field(default_factory=lambda: np.ones(0, bool))
+    slice_axis: int = 0  #: of ``hu``, along which ``is_image`` runs
 
     def __post_init__(self) -> None:
         if self.hu.ndim != 3 or min(self.hu.shape) < 1:  # noqa: PLR2004 - a volume has three axes
@@ -32,8 +39,13 @@ class CTVolume:
             raise GeometryError("the affine must be a finite 4 x 4 matrix")
         if abs(np.linalg.det(self.affine[:3, :3])) < 1e-9:  # noqa: PLR2004 - no volume left
             raise GeometryError("the affine is singular: two voxel axes point the same way")
+        if self.is_image.size == 0:
+            object.__setattr__(self, "is_image", np.ones(self.hu.shape[self.slice_axis], bool))
+        if self.is_image.shape != (self.hu.shape[self.slice_axis],):
+            raise GeometryError(f"{self.is_image.shape} places along an axis of {self.hu.shape}")
         self.hu.setflags(write=False)
         self.affine.setflags(write=False)
+        self.is_image.setflags(write=False)
 
     @property
     def spacing_mm(self) -> FloatArray:
@@ -52,13 +64,18 @@ class CTVolume:
         order = _best_permutation(np.abs(alignment))
         matrix = self.affine.copy()
         matrix[:, :3] = self.affine[:, order]
-        hu = self.hu.transpose(order)
+        hu, is_image, slice_axis = (
+            self.hu.transpose(order),
+            self.is_image,
+            order.index(self.slice_axis),
+        )
         for axis in range(3):
             if alignment[axis, order[axis]] < 0:
                 matrix[:3, 3] += matrix[:3, axis] * (hu.shape[axis] - 1)
                 matrix[:3, axis] *= -1
                 hu = np.flip(hu, axis)
-        return CTVolume(hu, matrix)
+                is_image = np.flip(is_image) if axis == slice_axis else is_image
+        return CTVolume(hu, matrix, is_image, slice_axis)
 
     def to_voxel(self, points_mm: FloatArray) -> FloatArray:
         """Patient points (..., 3) in LPS mm -> voxel coordinates (k, r, c), same shape."""
@@ -77,6 +94,15 @@ class CTVolume:
         last = np.array(self.hu.shape) - 1
         inside: npt.NDArray[np.bool_] = np.all((voxel >= 0) & (voxel <= last), axis=-1)
         return inside
+
+    def shows(self, points_mm: FloatArray) -> BoolArray:
+        """Whether patient points (..., 3) lie within the volume and between images."""
+        place = self.to_voxel(points_mm)[..., self.slice_axis]
+        last = len(self.is_image) - 1
+        before, after = (
+            self.is_image[np.clip(end(place).astype(int), 0, last)] for end in (np.floor, np.ceil)
+        )
+        return np.asarray(self.contains(points_mm) & before & after)
 
     def sample(self, points_mm: FloatArray, outside: float = AIR_HU) -> npt.NDArray[np.float32]:
         """Trilinear HU at patient points (..., 3) in LPS mm; ``outside`` beyond the volume."""

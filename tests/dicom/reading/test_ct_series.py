@@ -8,11 +8,13 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
-from tests.dicom.tools import edit
+from tests.dicom.tools import edit, refusal
 from tests.factories import make_ct_folder, make_series, make_volume
 from tests.reference_cases import ABSENT, SHARED
 from vfnode.dicom.reading.ct_series import read_ct_series
+from vfnode.dicom.reading.left_out import WhyLeftOut
 from vfnode.errors import UnreadableInputError
+from vfnode.spine.reason import Reason
 
 LIDC_0314 = SHARED / "data" / "lidc-idri-0314"
 LIDC_0001 = SHARED / "data" / "lidc-idri-0001"
@@ -72,8 +74,8 @@ def test_an_empty_folder_is_named_in_the_error(tmp_path):
 
 
 @pytest.mark.parametrize("syntax", [None, JPEG2000Lossless])
-def test_a_file_cut_short_is_named_in_the_error(tmp_path, syntax):
-    """Half a transfer is not half an image."""
+def test_a_file_cut_short_is_left_out_and_the_others_are_measured(tmp_path, syntax):
+    """Half a transfer is not half an image: its place holds no image."""
     paths = make_ct_folder(tmp_path)
     if syntax:
         dataset = pydicom.dcmread(paths[7])
@@ -81,20 +83,47 @@ def test_a_file_cut_short_is_named_in_the_error(tmp_path, syntax):
         dataset.save_as(paths[7])
     paths[7].write_bytes(paths[7].read_bytes()[:-600])
 
-    with pytest.raises(UnreadableInputError, match=paths[7].name):
-        read_ct_series([tmp_path])
+    series = read_ct_series([tmp_path])[0]
+
+    assert [each.path for each in series.left_out] == [paths[7]]
+    assert np.flatnonzero(~series.volume.is_image).tolist() == [7]
+    assert set(series.notes) == {Reason.SLICE_GAP, Reason.IMAGES_LEFT_OUT}
 
 
 @pytest.mark.parametrize(
-    "keyword", ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope"]
+    ("keyword", "why"),
+    [
+        ("ImagePositionPatient", WhyLeftOut.NOT_A_SLICE),
+        ("ImageOrientationPatient", WhyLeftOut.NOT_A_SLICE),
+        ("PixelSpacing", WhyLeftOut.NOT_A_SLICE),
+        ("RescaleSlope", WhyLeftOut.NOT_HU),
+    ],
 )
-def test_a_slice_without_its_place_is_named_in_the_error(tmp_path, keyword):
-    """What places a slice or makes it HU cannot be guessed."""
-    paths = make_ct_folder(tmp_path, make_volume((10, 8, 8), (5, 1, 1)))
-    edit(paths[4], **{keyword: None})
+def test_a_slice_without_its_place_is_left_out(tmp_path, keyword, why):
+    """What places a slice or makes it HU cannot be guessed, and the others have it."""
+    paths = make_ct_folder(tmp_path)
+    edit(paths[0], **{keyword: None})
 
-    with pytest.raises(UnreadableInputError, match=paths[4].name):
-        read_ct_series([tmp_path])
+    series = read_ct_series([tmp_path])[0]
+
+    assert [(each.path, each.why) for each in series.left_out] == [(paths[0], why)]
+    assert len(series.instances) == 59
+    assert series.volume.is_image.all()
+
+
+@pytest.mark.parametrize(
+    ("keyword", "reason"),
+    [("ImagePositionPatient", Reason.GEOMETRY_REFUSED), ("RescaleSlope", Reason.NOT_HU)],
+)
+def test_where_every_slice_lacks_the_same_that_is_the_reason(tmp_path, keyword, reason):
+    """Coded, with what is missing."""
+    for path in make_ct_folder(tmp_path):
+        edit(path, **{keyword: None})
+
+    error = refusal(tmp_path)
+
+    assert error.code == reason.code
+    assert keyword in error.detail
 
 
 @pytest.mark.skipif(not LIDC_0314.exists(), reason=ABSENT)

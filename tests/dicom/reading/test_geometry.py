@@ -104,15 +104,19 @@ def test_slices_are_ordered_by_position_and_nothing_else(tmp_path):
     np.testing.assert_allclose(np.diff(positions), -2.5, atol=1e-6)
 
 
-def test_a_missing_slice_is_a_gap(tmp_path):
-    """Spacing comes from all positions, so one lost slice cannot hide."""
+def test_a_missing_slice_is_a_gap_where_it_is_missing(tmp_path):
+    """Everything else is measured; the hole is bridged for the networks and no image."""
     paths = make_ct_folder(tmp_path)
     paths[20].unlink()
 
-    error = refusal(tmp_path)
+    series = read_ct_series([tmp_path])[0]
 
-    assert error.code == Reason.SLICE_GAP.code
-    assert "1 of 60 slices missing" in error.detail
+    assert np.flatnonzero(~series.volume.is_image).tolist() == [20]
+    np.testing.assert_array_equal(
+        np.delete(series.volume.hu, 20, 0), np.delete(make_volume().hu, 20, 0)
+    )
+    np.testing.assert_allclose(series.volume.affine, make_volume().affine, atol=1e-6)
+    assert series.notes == (Reason.SLICE_GAP,)
 
 
 def test_rounded_positions_are_not_a_gap(tmp_path):
@@ -125,16 +129,6 @@ def test_rounded_positions_are_not_a_gap(tmp_path):
     series = read_ct_series([tmp_path])[0]
 
     assert series.volume.spacing_mm[0] == pytest.approx(1.25, abs=1e-3)
-
-
-def test_uneven_slices_are_refused_with_a_reason(tmp_path):
-    """A stack of two spacings is no regular volume."""
-    paths = make_ct_folder(tmp_path)
-    for path in paths[30:]:
-        x, y, z = pydicom.dcmread(path).ImagePositionPatient
-        edit(path, ImagePositionPatient=[x, y, float(z) - 1.0])
-
-    assert refusal(tmp_path).code == Reason.GEOMETRY_REFUSED.code
 
 
 def test_too_few_slices_are_refused_with_a_reason(tmp_path):

@@ -110,13 +110,28 @@ def test_one_frame_of_reference_a_file_is_taken_as_lost(tmp_path):
     assert series.notes == (Reason.FRAME_ASSUMED,)
 
 
-def test_two_frames_of_reference_are_two_stacks(tmp_path):
-    """Slices of another frame of reference are not mixed in."""
+def test_a_frame_of_reference_that_changes_half_way_parts_nothing_but_is_told(tmp_path):
+    """The positions go on: the anatomy of both is measured, and one frame is assumed."""
     for index, path in enumerate(make_ct_folder(tmp_path)):
         if index >= 40:
             edit(path, FrameOfReferenceUID="1.2.3.4")
 
-    assert len(read_ct_series([tmp_path])[0].instances) == 40
+    series = read_ct_series([tmp_path])[0]
+
+    assert len(series.instances) == 60
+    assert series.notes == (Reason.FRAME_ASSUMED,)
+
+
+def test_a_second_frame_of_reference_at_the_same_place_is_another_stack(tmp_path):
+    """Its slices are not mixed in."""
+    make_ct_folder(tmp_path / "first")
+    for index, path in enumerate(make_ct_folder(tmp_path / "second")):
+        edit(path, FrameOfReferenceUID="1.2.3.4", SOPInstanceUID=f"1.2.3.{index}")
+
+    series = read_ct_series([tmp_path])[0]
+
+    assert {each.path.parent.name for each in series.instances} == {"first"}
+    assert series.notes == (Reason.ONE_STACK_OF_SEVERAL,)
 
 
 @pytest.mark.parametrize(

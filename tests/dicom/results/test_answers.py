@@ -33,7 +33,7 @@ from vfnode.spine.report import Analysis, FractureReport
 
 SR = "report.sr.dcm"
 #: what a series may be refused for while it is read
-REFUSALS = (Reason.TOO_FEW_SLICES, Reason.SLICE_GAP, Reason.GEOMETRY_REFUSED, Reason.NOT_CT)
+REFUSALS = (Reason.TOO_FEW_SLICES, Reason.NOT_HU, Reason.GEOMETRY_REFUSED, Reason.NOT_CT)
 
 
 def spoil(reason: Reason, paths: list[Path]) -> None:
@@ -41,11 +41,12 @@ def spoil(reason: Reason, paths: list[Path]) -> None:
     if reason is Reason.TOO_FEW_SLICES:
         for path in paths[4:]:
             path.unlink()
-    elif reason is Reason.SLICE_GAP:
-        paths[30].unlink()
+    elif reason is Reason.NOT_HU:
+        for path in paths:
+            edit(path, RescaleType="Z_EFF")
     elif reason is Reason.GEOMETRY_REFUSED:
-        for i, path in enumerate(paths):
-            edit(path, ImagePositionPatient=[0, 0, -((i * 1.7) % 13) - 3 * i])
+        for path in paths:
+            edit(path, ImagePositionPatient=None)
     else:
         for path in paths:
             edit(path, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vfnode.dicom.reading.selection import group_slices, read_headers
+from vfnode.dicom.reading.selection import read_images
 
 
 def acquisition(folder: Path) -> dict[str, str]:
@@ -13,7 +13,7 @@ def acquisition(folder: Path) -> dict[str, str]:
     Raises:
         UnreadableInputError: no DICOM there, or a damaged file; names it.
     """
-    series = group_slices(read_headers([folder])).values()
+    series = read_images([folder]).by_series().values()
     if not series:
         return {}
     header = max(series, key=len)[0].dataset

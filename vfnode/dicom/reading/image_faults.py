@@ -33,6 +33,10 @@ class ImageFault(ValueError):  # noqa: N818 - it never leaves this package: Unre
     """Something is missing or impossible in an image; the message names it without its value."""
 
 
+class NotHuFault(ImageFault):
+    """The pixels are no Hounsfield units, by what the header says or fails to say."""
+
+
 def told(error: Exception) -> str:
     """An error as it may be shown: our own words, or the name of a library's error."""
     return str(error) if isinstance(error, ImageFault) else type(error).__name__

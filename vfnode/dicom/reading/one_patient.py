@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vfnode.dicom.reading.geometry import MIN_SLICES
+from vfnode.dicom.reading.runs import MIN_SLICES
 from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.errors import NotEvaluableError
 from vfnode.spine.reason import Reason

@@ -1,19 +1,18 @@
-"""Stored pixels -> Hounsfield units, one slice at a time into one volume."""
+"""Stored pixels of one slice -> Hounsfield units."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pydicom
 from pydicom.dataset import Dataset
-from pydicom.pixels import get_decoder, pixel_array
+from pydicom.pixels import as_pixel_options, get_decoder
 
-from vfnode.dicom.reading.image_faults import ImageFault, told
+from vfnode.dicom.reading.dicom_file import inflated_dataset
+from vfnode.dicom.reading.image_faults import UNREADABLE, ImageFault, told
 from vfnode.dicom.reading.slice_header import SliceHeader
-from vfnode.errors import UnreadableInputError
+from vfnode.dicom.reading.values import value_of
 from vfnode.spine.volume import AIR_HU
 
 Pixels = npt.NDArray[Any]
@@ -25,62 +24,96 @@ INT16 = np.iinfo(np.int16)
 DECODER = "gdcm"
 
 
-def read_hu(slices: Sequence[SliceHeader]) -> npt.NDArray[np.int16]:
-    """Volume (K, R, C) of ordered slices, HU.
-
-    Allocated once. Uncompressed 16-bit pixels are read straight into their place and turned
-    into HU there: temporaries cost more than the arithmetic.
+def check_pixels(header: SliceHeader) -> None:
+    """Look, without decoding, whether a slice has pixels as CT has them.
 
     Raises:
-        UnreadableInputError: the pixels of a file are damaged, cut short or of a kind that
-            CT has not; names the file.
+        ImageFault: none, colour, of an unknown width, or cut short.
     """
-    first = slices[0].dataset
-    volume = np.empty((len(slices), int(first.Rows), int(first.Columns)), np.int16)
-    for header, place in zip(slices, volume, strict=True):
-        try:
-            _to_hu(_stored_pixels(header, place), header, place)
-        except (OSError, ValueError, RuntimeError, AttributeError, KeyError) as error:
-            raise UnreadableInputError(
-                f"cannot read the pixels of {header.path}: {told(error)}"
-            ) from error
-    return volume
+    dataset, file = header.dataset, header.file
+    try:
+        samples, bits = int(dataset.get("SamplesPerPixel") or 1), int(dataset.BitsAllocated)
+        stored, _ = int(dataset.BitsStored), int(dataset.PixelRepresentation)
+    except UNREADABLE:
+        raise ImageFault("what describes the pixels is missing or no number") from None
+    if samples != 1:
+        raise ImageFault("colour pixels are not CT")
+    if bits not in (8, 16, 32) or not 1 <= stored <= bits:
+        raise ImageFault(f"BitsAllocated {bits} with BitsStored {stored} is not supported")
+    if file.pixel_bytes == 0:
+        raise ImageFault("there are no pixels")
+    if file.is_encapsulated or file.is_deflated:
+        return
+    wanted = (header.frame + 1) * header.shape[0] * header.shape[1] * bits // 8
+    there = file.path.stat().st_size - file.pixel_offset
+    if min(there, file.pixel_bytes) < wanted:
+        raise ImageFault("the file is cut short")
+
+
+def read_hu(header: SliceHeader, place: npt.NDArray[np.int16]) -> None:
+    """Write the HU of one slice into ``place`` (R, C).
+
+    Uncompressed 16-bit pixels are read straight into their place and turned into HU there:
+    temporaries cost more than the arithmetic.
+
+    Raises:
+        ImageFault: the pixels are damaged or cut short.
+    """
+    try:
+        _to_hu(_stored_pixels(header, place), header, place)
+    except ImageFault:
+        raise
+    except (*UNREADABLE, RuntimeError) as error:
+        raise ImageFault(f"the pixels cannot be read: {told(error)}") from error
 
 
 def _stored_pixels(header: SliceHeader, place: npt.NDArray[np.int16]) -> Pixels:
     """Stored values (R, C) before rescaling; they may lie in ``place`` (R, C) itself."""
-    dataset = header.dataset
-    if int(dataset.get("SamplesPerPixel") or 1) != 1:
-        raise ImageFault("colour pixels are not CT")
-    if header.pixel_offset == 0:
+    if header.file.is_encapsulated:
         return _decoded_pixels(header)
-    kind = _stored_type(dataset)
+    kind = _stored_type(header.dataset)
+    if header.file.is_deflated:
+        return _inflated_pixels(header, kind)
     wide = kind.itemsize == place.itemsize
     pixels = place.view(kind) if wide else np.empty(place.shape, kind)
     with header.path.open("rb", buffering=0) as file:
-        file.seek(header.pixel_offset + header.frame * pixels.nbytes)
+        file.seek(header.file.pixel_offset + header.frame * pixels.nbytes)
         if file.readinto(pixels.reshape(-1).view(np.uint8)) != pixels.nbytes:  # type: ignore[arg-type]
             raise ImageFault("the file is cut short")
-    _keep_significant_bits(pixels, dataset)
+    _keep_significant_bits(pixels, header.dataset)
     return pixels
 
 
 def _decoded_pixels(header: SliceHeader) -> Pixels:
-    """One frame through pydicom's decoders: JPEG, JPEG-LS, JPEG 2000, RLE, deflated."""
-    if header.dataset.file_meta.TransferSyntaxUID.is_deflated:
-        frames: Pixels = pydicom.dcmread(header.path).pixel_array
-        chosen: Pixels = frames.reshape(-1, *frames.shape[-2:])[header.frame]
-        return chosen
-    decoder = get_decoder(header.dataset.file_meta.TransferSyntaxUID)
+    """One frame through pydicom's decoders: JPEG, JPEG-LS, JPEG 2000, RLE."""
+    syntax = header.dataset.file_meta.TransferSyntaxUID
+    decoder = get_decoder(syntax)
     plugin = DECODER if DECODER in decoder.available_plugins else ""
-    decoded: Pixels = pixel_array(header.path, index=header.frame, raw=True, decoding_plugin=plugin)
+    options: dict[str, Any] = as_pixel_options(
+        header.dataset, transfer_syntax_uid=syntax, pixel_keyword="PixelData"
+    )
+    with header.path.open("rb") as file:
+        file.seek(header.file.pixel_offset)
+        decoded: Pixels = decoder.as_array(
+            file, index=header.frame, raw=True, decoding_plugin=plugin, **options
+        )[0]
     return decoded
+
+
+def _inflated_pixels(header: SliceHeader, kind: np.dtype[Any]) -> Pixels:
+    """One frame of a deflated file."""
+    data = inflated_dataset(header.path) or b""
+    count = header.shape[0] * header.shape[1]
+    start = header.file.pixel_offset + header.frame * count * kind.itemsize
+    if len(data) < start + count * kind.itemsize:
+        raise ImageFault("the file is cut short")
+    pixels: Pixels = np.frombuffer(data, kind, count, start).reshape(header.shape).copy()
+    _keep_significant_bits(pixels, header.dataset)
+    return pixels
 
 
 def _stored_type(dataset: Dataset) -> np.dtype[Any]:
     bits = int(dataset.BitsAllocated)
-    if bits not in (8, 16, 32):
-        raise ImageFault(f"BitsAllocated {bits} is not supported")
     order = "<" if dataset.file_meta.TransferSyntaxUID.is_little_endian else ">"
     sign = "i" if int(dataset.PixelRepresentation) else "u"
     return np.dtype(f"{order}{sign}{bits // 8}")
@@ -88,14 +121,15 @@ def _stored_type(dataset: Dataset) -> np.dtype[Any]:
 
 def _keep_significant_bits(pixels: Pixels, dataset: Dataset) -> None:
     """Cut off what stands above BitsStored (old overlays), and extend the sign; in place."""
-    spare = int(dataset.BitsAllocated) - int(dataset.BitsStored)
-    if spare <= 0 or int(dataset.get("HighBit", dataset.BitsStored - 1)) != dataset.BitsStored - 1:
+    stored = int(dataset.BitsStored)
+    spare = int(dataset.BitsAllocated) - stored
+    if spare <= 0 or int(dataset.get("HighBit", stored - 1)) != stored - 1:
         return
     if int(dataset.PixelRepresentation):
         np.left_shift(pixels, spare, out=pixels)
         np.right_shift(pixels, spare, out=pixels)
     else:
-        np.bitwise_and(pixels, pixels.dtype.type((1 << int(dataset.BitsStored)) - 1), out=pixels)
+        np.bitwise_and(pixels, pixels.dtype.type((1 << stored) - 1), out=pixels)
 
 
 def _to_hu(stored: Pixels, header: SliceHeader, place: npt.NDArray[np.int16]) -> None:
@@ -131,11 +165,11 @@ def _padding_range(dataset: Dataset) -> tuple[int, int] | None:
 
     Written as US by many scanners whose pixels are signed: 63536 then means -2000.
     """
-    value = dataset.get("PixelPaddingValue")
-    if value is None or value == "":
+    value = value_of(dataset, "PixelPaddingValue")
+    if not isinstance(value, int):
         return None
-    limit = dataset.get("PixelPaddingRangeLimit")
-    ends = [int(value), int(value if limit is None else limit)]
+    limit = value_of(dataset, "PixelPaddingRangeLimit")
+    ends = [value, limit if isinstance(limit, int) else value]
     if int(dataset.PixelRepresentation):
         bits = int(dataset.BitsAllocated)
         ends = [end - (1 << bits) if end >= 1 << (bits - 1) else end for end in ends]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydicom.dataset import Dataset
-
 from vfnode.dicom.reading.ct_series import SeriesSource, SourceInstance
+from vfnode.dicom.reading.dicom_file import DicomFile, read_dicom_files
 from vfnode.dicom.reading.identity_header import result_header
-from vfnode.dicom.reading.selection import read_datasets
 from vfnode.dicom.reading.series_key import SeriesKey, series_key
-from vfnode.dicom.reading.slice_header import frame_of_reference_uid, sop_class_uid
+from vfnode.dicom.reading.slice_header import (
+    frame_of_reference_uid,
+    instance_number,
+    sop_class_uid,
+    sop_instance_uid,
+)
 from vfnode.dicom.reading.text_decoding import LATIN_1
 from vfnode.errors import UnreadableInputError
 
@@ -23,17 +26,16 @@ def read_refused_series(paths: Sequence[Path], fallback_encoding: str = LATIN_1)
     Raises:
         UnreadableInputError: not one file has a header with a SOP Instance UID.
     """
-    series: dict[SeriesKey, list[tuple[Path, Dataset]]] = defaultdict(list)
-    for path, dataset in _readable(paths):
-        if dataset.get("SOPInstanceUID"):
-            series[series_key(dataset)].append((path, dataset))
+    series: dict[SeriesKey, list[DicomFile]] = defaultdict(list)
+    for file in _readable(paths):
+        series[series_key(file.dataset)].append(file)
     if not series:
         raise UnreadableInputError("no header among the images can be read")
     key, files = max(series.items(), key=lambda item: len(item[1]))
-    first = files[0][1]
+    first = files[0].dataset
     header = result_header(first, key.series_instance_uid, fallback_encoding)
     return SeriesSource(
-        instances=tuple(_source(path, dataset) for path, dataset in files),
+        instances=tuple(_source(file) for file in files),
         header=header,
         study_instance_uid=str(header.StudyInstanceUID),
         series_instance_uid=key.series_instance_uid,
@@ -41,23 +43,22 @@ def read_refused_series(paths: Sequence[Path], fallback_encoding: str = LATIN_1)
     )
 
 
-def _readable(paths: Sequence[Path]) -> list[tuple[Path, Dataset]]:
+def _readable(paths: Sequence[Path]) -> Iterator[DicomFile]:
     """Headers of all files that have one; here a damaged file is no reason to say nothing."""
-    found = []
     for path in paths:
         try:
-            found += [(name, dataset) for name, dataset, _ in read_datasets([path])]
+            for file in read_dicom_files([path]):
+                if isinstance(file, DicomFile) and sop_instance_uid(file.dataset):
+                    yield file
         except UnreadableInputError:
             continue
-    return found
 
 
-def _source(path: Path, dataset: Dataset) -> SourceInstance:
-    number = dataset.get("InstanceNumber")
+def _source(file: DicomFile) -> SourceInstance:
     return SourceInstance(
-        sop_class_uid=sop_class_uid(dataset),
-        sop_instance_uid=str(dataset.SOPInstanceUID),
-        path=path,
+        sop_class_uid=sop_class_uid(file.dataset),
+        sop_instance_uid=sop_instance_uid(file.dataset),
+        path=file.path,
         frame=0,
-        instance_number=int(number) if number else None,
+        instance_number=instance_number(file.dataset),
     )

@@ -1,19 +1,30 @@
-"""What the node itself knows of a series before anything is computed: from headers alone."""
+"""What is known of a series before anything is computed: from headers alone.
+
+The facts come from the same slices, runs and gaps that reading makes its volume of: what is
+chosen and waited for is what will be measured.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 
-from vfnode.dicom.reading.image_faults import UNREADABLE
+from vfnode.dicom.reading.alike import toward_caudal
+from vfnode.dicom.reading.dicom_file import DicomFile, read_dicom_files
+from vfnode.dicom.reading.joining import JoinedRuns, cover, join_runs
+from vfnode.dicom.reading.left_out import WhyLeftOut
+from vfnode.dicom.reading.runs import runs_of
+from vfnode.dicom.reading.selection import Images, read_images
+from vfnode.dicom.reading.slice_header import SliceHeader
+from vfnode.dicom.reading.values import value_of
+from vfnode.errors import NotEvaluableError, UnreadableInputError
 
+#: Attributes that site rules may look at; none about the patient's identity.
 TAGS = [
     "ImageType",
     "SOPClassUID",
@@ -32,34 +43,32 @@ TAGS = [
     "Rows",
     "Columns",
     "NumberOfFrames",
+    "RescaleType",
 ]
-GAP_STEPS = 1.5  #: of the median step: beyond it a slice is missing, below it is jitter
-SAME_PLACE_MM = 0.01
+#: Functional groups in which an Enhanced CT holds some of them.
+GROUPS = (
+    "CTImageFrameTypeSequence",
+    "CTReconstructionSequence",
+    "PixelMeasuresSequence",
+    "PixelValueTransformationSequence",
+    "FrameAnatomySequence",
+)
+#: Studies whose facts are kept: those that arrive at one time.
+KEPT = 512
 
 
 @dataclass(frozen=True)
 class SeriesFacts:
-    """The largest stack of a series: where its slices lie, and one of its headers."""
+    """What would be measured of a series, and one of its headers."""
 
-    header: Dataset  #: TAGS of one slice
-    positions_mm: tuple[float, ...]  #: along the slice normal, ascending, without repeats
+    header: Dataset  #: TAGS of one slice, wherever an Enhanced CT holds them
+    slices: int  #: that would be measured
+    step_mm: float  #: usual distance of neighbouring slices; 0 with fewer than two
+    thickness_mm: float  #: as the header states it; 0 where it does not
+    coverage_mm: float  #: from the first slice to the last
     normal: tuple[float, float, float]
-
-    @property
-    def step_mm(self) -> float:
-        """Median distance of neighbouring slices; 0 with fewer than two."""
-        return float(np.median(np.diff(self.positions_mm))) if len(self.positions_mm) > 1 else 0.0
-
-    @property
-    def coverage_mm(self) -> float:
-        """From the first slice to the last."""
-        return self.positions_mm[-1] - self.positions_mm[0] if self.positions_mm else 0.0
-
-    @property
-    def has_gap(self) -> bool:
-        """Whether a slice is missing within the stack."""
-        steps = np.diff(self.positions_mm)
-        return bool(len(steps) and steps.max() > GAP_STEPS * np.median(steps))
+    has_gap: bool  #: a slice is missing between two others
+    is_hu: bool  #: False where the headers name another quantity than HU
 
 
 def read_facts(paths: Sequence[Path]) -> SeriesFacts | None:
@@ -68,29 +77,97 @@ def read_facts(paths: Sequence[Path]) -> SeriesFacts | None:
     Returns:
         None where no file can be read: the compute child will say what is wrong with it.
     """
-    stacks: dict[tuple[Any, ...], list[tuple[float, Dataset]]] = defaultdict(list)
-    for path in paths:
-        try:
-            stack, place_mm, header = _place(path)
-        except UNREADABLE:
-            continue  # one bad file must not hide the others
-        stacks[stack].append((place_mm, header))
-    if not stacks:
+    try:
+        images = read_images(paths)
+    except UnreadableInputError:
         return None
-    stack, slices = max(stacks.items(), key=lambda each: len(each[1]))
-    ordered = sorted(place_mm for place_mm, _ in slices)
-    places = [here for before, here in pairwise(ordered) if here - before > SAME_PLACE_MM]
-    return SeriesFacts(slices[0][1], (ordered[0], *places), stack[:3])
+    if not images.slices:
+        return _without_slices(paths, images)
+    runs = runs_of(images.slices)
+    try:
+        return _of_joined(join_runs(runs))
+    except NotEvaluableError:  # too little so far; what there is may still have a gap
+        return _of_joined(cover(runs))
 
 
-def _place(path: Path) -> tuple[tuple[Any, ...], float, Dataset]:
-    """The stack that a slice belongs to, its place along the normal in mm, its header."""
-    header = dcmread(path, specific_tags=TAGS, stop_before_pixels=True)
-    list(header)  # decodes every element now, where a wrong one only costs this file
-    orientation = np.array(header.get("ImageOrientationPatient") or [1, 0, 0, 0, 1, 0], float)
-    position_mm = np.array(header.get("ImagePositionPatient") or [0, 0, 0], float)
-    normal = np.cross(orientation[:3], orientation[3:])
-    # Twice rounded, and + 0.0 for the zero with a minus: equal directions must be equal keys.
-    direction = (np.round(normal, 2) + 0.0).tolist()
-    stack = (*direction, header.get("Rows"), header.get("Columns"))
-    return stack, float(position_mm @ normal), header
+class FactsCache:
+    """Facts that were read before: every set of files is read once, not once for each sibling.
+
+    Safe to use from several threads; two that ask for the same at once may both read it.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Hashable, SeriesFacts | None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def facts(self, series: Hashable, paths: Sequence[Path]) -> SeriesFacts | None:
+        """Facts of a series with exactly these files, as :func:`read_facts`."""
+        key = (series, tuple(paths))
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        found = read_facts(paths)
+        with self._lock:
+            self._known[key] = found
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return found
+
+
+def _of_joined(joined: JoinedRuns) -> SeriesFacts:
+    best = joined.runs[0]
+    places = joined.by_place(toward_caudal(best.slices[0]))
+    return SeriesFacts(
+        header=_header(best.slices[0]),
+        slices=len(places),
+        step_mm=best.step_mm,
+        thickness_mm=_thickness_mm(best.slices[0]),
+        coverage_mm=places[-1][0] - places[0][0],
+        normal=_normal(best.slices[0]),
+        has_gap=bool(joined.gaps_mm()),
+        is_hu=True,
+    )
+
+
+def _without_slices(paths: Sequence[Path], images: Images) -> SeriesFacts | None:
+    """Facts of a series without one slice: its header still says what it is."""
+    not_hu = any(each.why is WhyLeftOut.NOT_HU for each in images.left_out)
+    for found in read_dicom_files(paths):
+        if isinstance(found, DicomFile):
+            header = _tags([found.dataset])
+            return SeriesFacts(header, 0, 0.0, 0.0, 0.0, (0.0, 0.0, 1.0), False, not not_hu)
+    return None
+
+
+def _normal(header: SliceHeader) -> tuple[float, float, float]:
+    x, y, z = header.normal.tolist()
+    return x, y, z
+
+
+def _thickness_mm(header: SliceHeader) -> float:
+    try:
+        return max(0.0, float(_header(header).get("SliceThickness") or 0.0))
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _header(header: SliceHeader) -> Dataset:
+    """TAGS of a slice: at the top, else in the functional groups of its frame."""
+    dataset = header.dataset
+    per_frame = value_of(dataset, "PerFrameFunctionalGroupsSequence") or ()
+    shared = value_of(dataset, "SharedFunctionalGroupsSequence") or ()
+    groups = [*per_frame[header.frame : header.frame + 1], *shared]
+    items = [item for group in groups for name in GROUPS for item in value_of(group, name) or ()]
+    return _tags([*items, dataset])
+
+
+def _tags(sources: Sequence[Dataset]) -> Dataset:
+    """TAGS, each from the first source that has it."""
+    found = Dataset()
+    for keyword in TAGS:
+        values = (value_of(source, keyword) for source in sources)
+        value = next((each for each in values if each not in (None, "")), None)
+        if value is not None:
+            setattr(found, keyword, value)
+    return found

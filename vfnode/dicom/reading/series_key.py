@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from vfnode.dicom.reading.identity_header import clean_value
 from vfnode.dicom.reading.inherited_uid import inherited_uid
 from vfnode.dicom.reading.text_decoding import TextReader
+from vfnode.dicom.reading.values import value_of
 
 #: What tells one patient from another. A digest of it stands in keys, paths and logs.
 IDENTITY = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")
@@ -55,7 +56,7 @@ def patient_digest(dataset: Dataset) -> str:
 
 def series_instance_uid(dataset: Dataset) -> str:
     """Own UID; derived from what the slices share where a copy lost it."""
-    frame = str(dataset.get("FrameOfReferenceUID") or "")
+    frame = str(value_of(dataset, "FrameOfReferenceUID") or "")
     return inherited_uid(dataset, "SeriesInstanceUID", "series", frame)
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from pydicom.multival import MultiValue
 
+from vfnode.dicom.reading.joining import THICK_MM
 from vfnode.dicom.reading.selection import is_original
 from vfnode.dicom.reading.series_facts import SeriesFacts
 from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.settings.choice import ChoiceSection
+from vfnode.spine.reason import Reason
 
-THICK_MM = 3.0  #: up to here height ratios hold; thicker slices blur endplates
 SHARP_KERNEL = re.compile(r"(?i)lung|bone|^[bh]r?[6-9]\d|sharp|edge|yc|yd|fc5|fc8|^d$")
 
 
@@ -112,6 +113,8 @@ def is_urgent(facts: SeriesFacts | None, rules: ChoiceSection) -> bool:
 def _unsuitable(facts: SeriesFacts, rules: ChoiceSection) -> Verdict | None:
     if not is_original(_values(facts, "ImageType")):
         return Verdict(False, "derived-object", "a derived image, not a slice of the scanner")
+    if not facts.is_hu:
+        return Verdict(False, Reason.NOT_HU.code, "the pixel values are no HU by the header's word")
     for rule in rules.exclude:
         if _matches(facts, rule):
             return Verdict(False, "excluded-by-site", f"choice.exclude: {rule}")
@@ -133,7 +136,7 @@ def _compare(facts: SeriesFacts, other: SeriesFacts) -> tuple[int, str]:
 
 def _slice_mm(facts: SeriesFacts) -> float:
     """What blurs along the normal: the thicker of slice and step."""
-    return max(float(facts.header.get("SliceThickness") or 0), facts.step_mm)
+    return max(facts.thickness_mm, facts.step_mm)
 
 
 def _matches(facts: SeriesFacts, rule: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 import structlog
 from dbos import DBOS
 
-from vfnode.dicom.reading.series_facts import SeriesFacts, read_facts
+from vfnode.dicom.reading.series_facts import FactsCache, SeriesFacts
 from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.durable_files import read_json, write_json
 from vfnode.node.jobs.analysis_steps import Steps
@@ -35,6 +35,7 @@ class Workflows:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._steps = Steps(parts)
+        self._facts = FactsCache()
         DBOS(config=config(parts.settings))
         self._begin = register(self._steps, DeliverySteps(parts))
         sections = {section.name: section for section in parts.settings.destinations}
@@ -72,7 +73,7 @@ class Workflows:
         """The facts of every readable series of a study."""
         inbox = self._parts.inbox
         series = [other for other in inbox.series() if other.study == key.study]
-        read = {each: read_facts(inbox.instances(each)) for each in series}
+        read = {each: self._facts.facts(each, inbox.instances(each)) for each in series}
         return {each: facts for each, facts in read.items() if facts is not None}
 
     def _is_chosen(self, job_id: str, key: SeriesKey, study: dict[SeriesKey, SeriesFacts]) -> bool:
