@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -18,14 +18,20 @@ SettingsFile = Annotated[
 ]
 
 
-def serve(settings: SettingsFile = None) -> None:
+def serve(
+    settings: SettingsFile = None,
+    log_format: Annotated[
+        Literal["json", "console"],
+        typer.Option(help="Of the log on standard error: json for programs, console for people."),
+    ] = "json",
+) -> None:
     """Run the whole node: receive, analyse, deliver.
 
     Ends cleanly at SIGTERM or Ctrl-C; what was not done goes on at the next start.
     """
     from vfnode.node.app import run  # noqa: PLC0415 - other commands start without the node
 
-    raise typer.Exit(run(load_settings(settings)))
+    raise typer.Exit(run(load_settings(settings), log_format=log_format))
 
 
 def settings() -> None:

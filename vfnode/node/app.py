@@ -27,7 +27,7 @@ from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.retention import make_room, purge
 from vfnode.node.jobs.workflows import Workflows
-from vfnode.node.logs import configure_logs
+from vfnode.node.logs import LogFormat, configure_logs
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
@@ -43,17 +43,20 @@ DELIVERY_PATIENCE_S = 5  #: and for results on their way
 log = structlog.get_logger()
 
 
-def run(settings: Settings, program: ChildProgram | None = None) -> int:
+def run(
+    settings: Settings, program: ChildProgram | None = None, log_format: LogFormat = "json"
+) -> int:
     """Run the whole node until SIGTERM or SIGINT.
 
     Args:
         program: the compute child, if not the one that holds the models.
+        log_format: json for programs, console for people.
 
     Returns:
         Exit code: 0 after a clean stop, 78 where the settings are wrong, 1 where the machine
         was not ready for so long that it is better begun anew.
     """
-    configure_logs(settings.node.log_level)
+    configure_logs(settings.node.log_level, log_format)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
+
+import structlog
 
 from vfnode.dicom.results.outputs import build_and_write
 from vfnode.dicom.results.settings import ResultSettings
@@ -25,11 +26,14 @@ from vfnode.inference.pipeline import load_pipeline
 from vfnode.node.compute.analysis_store import load_analysis, save_analysis
 from vfnode.node.compute.child_pipes import lines_of_parent, take_standard_output
 from vfnode.node.compute.series_reader import Reading, SeriesReader
+from vfnode.node.logs import configure_logs
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.report import Analysis
 from vfnode.spine.volume import CTVolume
 
 Request = dict[str, Any]
+
+log = structlog.get_logger()
 
 
 class Analyzer(Protocol):
@@ -107,6 +111,7 @@ _COMMANDS: dict[str, Callable[[Computer, Request], dict[str, Any]]] = {
 
 def main(config: dict[str, Any]) -> None:
     """Answer requests until the input ends."""
+    configure_logs(config["log_level"])
     answers = take_standard_output()
     lines = lines_of_parent()
     models = Path(config["models"]) if config["models"] else None
@@ -120,7 +125,7 @@ def main(config: dict[str, Any]) -> None:
     try:
         computer.warm()
     except ModelError as error:  # each request will say so again, to whom it concerns
-        print(json.dumps({"event": "models not loaded", "reason": str(error)}), file=sys.stderr)
+        log.critical("models not loaded", reason=str(error))
     for line in lines:
         answers.write(json.dumps(_answer(computer, json.loads(line))) + "\n")
         answers.flush()
@@ -133,11 +138,8 @@ def _answer(computer: Computer, request: Request) -> dict[str, Any]:
         return _error(error, error.code, error.detail)
     except VfnodeError as error:
         return _error(error, "", str(error))
-    except Exception as error:  # noqa: BLE001 - the worker's loop: one study must not end it
-        # Without the message: it may quote what a header says about the patient.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        record = {"event": "unexpected", "error": type(error).__name__, "traceback": where}
-        print(json.dumps(record), file=sys.stderr, flush=True)
+    except Exception as error:
+        log.exception("unexpected")
         return _error(error, "", "")
 
 

@@ -27,6 +27,7 @@ from vfnode.errors import (
     ResultError,
     UnreadableInputError,
 )
+from vfnode.node.compute.child_log import relay_lines
 from vfnode.node.settings.settings import Settings
 
 READ_BYTES = 65536
@@ -70,6 +71,7 @@ def compute_program(settings: Settings, device_uid: str) -> ChildProgram:
         device_uid: of this installation; reports name it as the observer.
     """
     config = {
+        "log_level": settings.node.log_level,
         "device": settings.compute.device,
         "models": str(settings.compute.models.absolute()) if settings.compute.models else None,
         "limits": [settings.results.mild, settings.results.moderate, settings.results.severe],
@@ -106,6 +108,7 @@ class ComputeClient:
         self._child: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
         self._stopping = False
+        self._context: Mapping[str, Any] = {}  #: of the request that the child works on
 
     def start(self) -> None:
         """Start the child, so that it loads its models before the first series comes."""
@@ -125,6 +128,7 @@ class ComputeClient:
         """
         with self._turn:
             child = self._running()
+            self._context = structlog.contextvars.get_contextvars()
             try:
                 answer = self._exchange(child, json.dumps(request).encode() + b"\n")
             except ComputeError:
@@ -153,9 +157,11 @@ class ComputeClient:
                 self._program.command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 env={**os.environ, **self._program.environment},
                 start_new_session=True,  # Ctrl-C at a terminal is for the node to handle
             )
+            relay_lines(self._child, lambda: self._context)
             log.info("compute child started", pid=self._child.pid)
         return self._child
 
