@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.cli.shown import assert_fits, assert_shown, on_terminal, run
-from tests.node.operations.ledgers import SILENT, add_job, job_id, settings_of
+from tests.node.operations.ledgers import SILENT, add_delivery, add_job, job_id, settings_of
 from vfnode.node.jobs.history import EventKind
 from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
@@ -32,8 +32,8 @@ def spool(tmp_path):
 
 def tell(ledger, name):
     """A delivery that was tried in vain, and a person who acted."""
-    ledger.set_delivery(name, "pacs", JobState.FAILED, 500, SILENT.partition(": ")[2])
-    ledger.set_delivery(name, "web", JobState.DELIVERED, 1, "")
+    add_delivery(ledger, name, "pacs", JobState.FAILED, 500, SILENT.partition(": ")[2])
+    add_delivery(ledger, name, "web", JobState.DELIVERED, 1)
     ledger.add_receipt(name, "web", "2.25.1", "1.2.840", 0)
     chosen = "slices: 1.0 mm slices against 5.0 mm slices"
     ledger.history.note(name, EventKind.RECEIVED, "133 images from CT1@192.0.2.7")

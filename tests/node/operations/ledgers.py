@@ -42,6 +42,20 @@ def add_job(ledger: Ledger, number: int, **changes: Any) -> str:
     return name
 
 
+def add_delivery(
+    ledger: Ledger,
+    name: str,
+    destination: str,
+    state: JobState,
+    attempts: int = 1,
+    reason: str = "",
+) -> None:
+    """A delivery as it stands; the job stays as the test wants it."""
+    row = {"job_id": name, "destination": destination, "state": state.value}
+    with ledger.engine.begin() as connection:
+        connection.execute(insert(deliveries).values(**row, attempts=attempts, reason=reason))
+
+
 def add_many(ledger: Ledger, count: int) -> None:
     """Jobs with two deliveries and eight receipts each, as a node of months has them."""
     numbers = range(count)

@@ -5,7 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from tests.node.operations.ledgers import CT1, NOON, add_job, add_many, job_id, settings_of
+from tests.node.operations.ledgers import (
+    CT1,
+    NOON,
+    add_delivery,
+    add_job,
+    add_many,
+    job_id,
+    settings_of,
+)
 from vfnode.errors import NoSpoolError, UnknownJobError
 from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
@@ -34,7 +42,7 @@ def three(ledger):
     add_job(ledger, 1, state="FAILED", sender="CT2@192.0.2.8", reason_code="compute-failed")
     add_job(ledger, 2, state="WAITING", grade="severe")
     for name in ("web", "pacs"):
-        ledger.set_delivery(job_id(2), name, JobState.WAITING, 1, "does not answer")
+        add_delivery(ledger, job_id(2), name, JobState.WAITING, 1)
     return ledger
 
 
