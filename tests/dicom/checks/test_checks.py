@@ -25,8 +25,10 @@ from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.dicom.results.fracture_sr import build_fracture_sr
 from vfnode.dicom.results.outputs import build_and_write
 from vfnode.dicom.results.result_context import Building
+from vfnode.dicom.results.settings import ResultSettings
 from vfnode.errors import ResultError, UnreadableInputError
 
+WITH_PLANES = ResultSettings(objects={"reformat": "always"})
 ANSWERS = {
     "positive": make_analysis(),
     "negative": make_analysis([NORMAL, NORMAL]),
@@ -46,7 +48,7 @@ def answers(ct, tmp_path_factory):
     """Folder of the objects of each kind of answer."""
     folder = tmp_path_factory.mktemp("answers")
     for kind, analysis in ANSWERS.items():
-        build_and_write(analysis, read_ct_series(ct)[0], folder / kind, created=CREATED)
+        build_and_write(analysis, read_ct_series(ct)[0], folder / kind, WITH_PLANES, CREATED)
     return folder
 
 
@@ -108,7 +110,7 @@ def listed(report: Dataset) -> list[Dataset]:
     return found
 
 
-SR, SC = "report.sr.dcm", "sagittal.sc.dcm"
+SR, SC, CT = "report.sr.dcm", "sagittal.sc.dcm", "reformat-02.ct.dcm"
 #: rule, object, what is done to it; most of these pass dciodvfy, dsrdump and PixelMed
 MUTANTS: list[tuple[str, str, Callable[[Dataset], object]]] = [
     ("attributes", SC, lambda d: delattr(d, "Modality")),
@@ -178,6 +180,11 @@ MUTANTS: list[tuple[str, str, Callable[[Dataset], object]]] = [
     ("calibration", SC, lambda d: delattr(d, "PixelSpacingCalibrationType")),
     ("no plane", SC, lambda d: set_in(d, ImagePositionPatient=["0", "0", "0"])),
     ("sources", SC, lambda d: d.SourceImageSequence.pop()),
+    ("attributes", CT, lambda d: delattr(d, "DerivationDescription")),
+    ("planes", CT, lambda d: set_in(d, FrameOfReferenceUID="1.2.3")),
+    ("planes", CT, lambda d: set_in(d, ImagePositionPatient=[0, 0, 0])),
+    ("planes", CT, lambda d: set_in(d, ImageOrientationPatient=[0, 1, 0, 0, 0.6, -0.8])),
+    ("planes", CT, lambda d: set_in(d, PixelData=d.PixelData[:-2])),
 ]
 
 

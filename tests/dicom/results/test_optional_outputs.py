@@ -71,10 +71,11 @@ def made_by(output, analysis, series, settings=ALL):
             break
         if isinstance(made, Dataset):
             building.made[other.name] = made
-    if not isinstance(made, Dataset):
+    if made is None or isinstance(made, bytes):
         return made
     buffer = io.BytesIO()
-    made.save_as(buffer, enforce_file_format=True)
+    for dataset in made if isinstance(made, list) else [made]:
+        dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
 
 

@@ -48,6 +48,7 @@ def attributes(results: ResultSet) -> Findings:
     table = load_template("checks.json")
     for each in results.objects:
         kinds = ["every", *(["picture"] * each.is_picture), *(["report"] * each.is_report)]
+        kinds += ["reformat"] * each.is_reformat
         for wanted in (table[kind] for kind in kinds):
             yield from ((each.name, text) for text in _attributes_of(each.dataset, wanted))
 

@@ -14,6 +14,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     Comprehensive3DSRStorage,
     ComprehensiveSRStorage,
+    CTImageStorage,
     EnhancedSRStorage,
     KeyObjectSelectionDocumentStorage,
     SecondaryCaptureImageStorage,
@@ -114,6 +115,11 @@ class CheckedObject:
         """Whether it only points to others."""
         return self.kind == str(KeyObjectSelectionDocumentStorage)
 
+    @property
+    def is_reformat(self) -> bool:
+        """Whether it is a plane resampled from the CT."""
+        return self.kind == str(CTImageStorage) and _is_derived(self.dataset)
+
     @cached_property
     def content(self) -> tuple[Item, ...]:
         """Every content item below the root, in order."""
@@ -171,6 +177,11 @@ class ResultSet:
         """The Secondary Captures."""
         return (each for each in self.objects if each.is_picture)
 
+    @property
+    def reformats(self) -> list[CheckedObject]:
+        """The planes resampled from the CT."""
+        return [each for each in self.objects if each.is_reformat]
+
 
 def read_set(paths: Iterable[Path]) -> ResultSet:
     """Results and, where they are given too, the CT slices that they speak of.
@@ -184,11 +195,15 @@ def read_set(paths: Iterable[Path]) -> ResultSet:
             dataset = pydicom.dcmread(path)
         except (OSError, InvalidDicomError) as error:
             raise UnreadableInputError(f"cannot read {path} as DICOM: {told(error)}") from error
-        if dataset.get("SOPClassUID") in CT_SOP_CLASSES:
+        if dataset.get("SOPClassUID") in CT_SOP_CLASSES and not _is_derived(dataset):
             headers.append(dataset)
         else:
             objects.append(CheckedObject(path.name, dataset))
     return ResultSet(tuple(objects), CTFacts.from_headers(headers) if headers else None)
+
+
+def _is_derived(dataset: Dataset) -> bool:
+    return "DERIVED" in (dataset.get("ImageType") or [])
 
 
 def code_of(dataset: Dataset, keyword: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from vfnode.dicom.checks import headers as check_headers
 from vfnode.dicom.checks import picture as check_picture
 from vfnode.dicom.checks import references as check_evidence
+from vfnode.dicom.checks import reformat as check_reformat
 from vfnode.dicom.checks import report as check_report
 from vfnode.dicom.checks.headers import Findings
 from vfnode.dicom.checks.result_set import ResultSet, read_set
@@ -64,6 +65,7 @@ RULES = (
     Rule("calibration", check_picture.calibration),
     Rule("no plane", check_picture.no_plane),
     Rule("sources", check_picture.sources),
+    Rule("planes", check_reformat.planes),
 )
 
 

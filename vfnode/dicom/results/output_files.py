@@ -7,6 +7,7 @@ imported: whoever reads the table does without highdicom.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -20,6 +21,7 @@ POSITIVE = {GenantGrade.MODERATE.value, GenantGrade.SEVERE.value}
 COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 
 class When(Enum):
@@ -37,8 +39,8 @@ class Output:
     name: str  #: as settings and destinations name it
     file_name: str
     when: When  #: where the site says nothing
-    #: "module:function"; called with a ``Building`` it gives a DICOM object, the bytes of a file
-    #: of another kind, or None where this result has no such object
+    #: "module:function"; called with a ``Building`` it gives a DICOM object, a list of them, the
+    #: bytes of a file of another kind, or None where this result has no such object
     builder: str
     description: str  #: of the object, as a sentence for settings and documents
     sop_class: str | None = None  #: UID; None of a file that is no DICOM object: it is not sent
@@ -48,6 +50,16 @@ class Output:
     def is_dicom(self) -> bool:
         """Whether it is a DICOM object, which destinations can be sent."""
         return self.sop_class is not None
+
+    def numbered(self, number: int) -> str:
+        """Name of the file of one object of several, numbered from 1."""
+        stem, suffix = self.file_name.split(".", 1)
+        return f"{stem}-{number:02d}.{suffix}"
+
+    def owns(self, file_name: str) -> bool:
+        """Whether a file of a result holds this output, or one object of it."""
+        stem, suffix = map(re.escape, self.file_name.split(".", 1))
+        return re.fullmatch(rf"{stem}(-\d+)?\.{suffix}", file_name) is not None
 
 
 _HERE = "vfnode.dicom.results"
@@ -92,6 +104,15 @@ OUTPUTS: tuple[Output, ...] = (
         f"{_HERE}.key_objects:build_key_objects",
         "A Key Object Selection that points at the pictures.",
         KEY_OBJECT_SELECTION,
+    ),
+    Output(
+        "reformat",
+        "reformat.ct.dcm",
+        When.NEVER,
+        f"{_HERE}.sagittal_reformat:build_sagittal_reformat",
+        "Sagittal planes through the spine as CT images, one object a plane: to be scrolled, "
+        "windowed and measured, with reference lines.",
+        CT_IMAGE,
     ),
     Output(
         "fhir",

@@ -35,6 +35,8 @@ from vfnode.durable_files import write_sealed
 from vfnode.errors import ResultError
 from vfnode.spine.report import Analysis
 
+Builder = Callable[[Building], Dataset | list[Dataset] | bytes | None]
+
 
 @dataclass(frozen=True)
 class WrittenOutput:
@@ -106,17 +108,19 @@ def build_objects(building: Building) -> dict[str, Dataset | bytes]:
     files: dict[str, Dataset | bytes] = {}
     for output in OUTPUTS:
         made = builder_of(output)(building) if _is_wanted(output, building.context) else None
-        if made is not None:
+        if isinstance(made, list):
+            files |= {output.numbered(index): each for index, each in enumerate(made, 1)}
+        elif made is not None:
             files[output.file_name] = made
         if isinstance(made, Dataset):
             building.made[output.name] = made
     return files
 
 
-def builder_of(output: Output) -> Callable[[Building], Dataset | bytes | None]:
+def builder_of(output: Output) -> Builder:
     """The builder of an output; imported now, so that what nobody wants costs nothing."""
     module, _, function = output.builder.partition(":")
-    builder: Callable[[Building], Dataset | bytes | None] = getattr(import_module(module), function)
+    builder: Builder = getattr(import_module(module), function)
     return builder
 
 

@@ -20,6 +20,7 @@ class ResultSettings:
     sr_series_number: int = 9901
     sc_series_number: int = 9902
     ko_series_number: int = 9903
+    reformat_series_number: int = 9904
     device_name: str = PRODUCT  #: Device Observer Name, e.g. the AE title of the node
     device_uid: str = field(default_factory=device_uid_of_host)  #: a node has one of its own
     #: name of an output -> value of ``When``; what is not named keeps the table's default

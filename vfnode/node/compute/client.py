@@ -81,6 +81,7 @@ def compute_program(settings: Settings, device_uid: str) -> ChildProgram:
             "sr_series_number": settings.results.sr_series_number,
             "sc_series_number": settings.results.sc_series_number,
             "ko_series_number": settings.results.ko_series_number,
+            "reformat_series_number": settings.results.reformat_series_number,
             "device_name": settings.node.ae_title,
             "device_uid": device_uid,
             "objects": settings.results.objects(),

@@ -32,9 +32,9 @@ def result_objects(folder: Path, names: Collection[str] = ()) -> list[ResultObje
     Args:
         names: of outputs, those that are wanted; all of them where empty.
     """
-    wanted = {output.file_name for output in OUTPUTS if output.name in names}
+    wanted = [output for output in OUTPUTS if not names or output.name in names]
     paths = sorted(folder / name for name in sealed_files(folder) if name.endswith(".dcm"))
-    return [_result_object(path) for path in paths if not names or path.name in wanted]
+    return [_result_object(path) for path in paths if any(each.owns(path.name) for each in wanted)]
 
 
 def _result_object(path: Path) -> ResultObject:

@@ -50,6 +50,9 @@ class _Fixed(Section):
     ko_series_number: int = Field(
         default=9903, ge=1, le=2**31 - 1, description="SeriesNumber of the Key Object Selection."
     )
+    reformat_series_number: int = Field(
+        default=9904, ge=1, le=2**31 - 1, description="SeriesNumber of the sagittal planes."
+    )
     language: Literal["en", "ru"] = Field(
         default="en", description="Language of the texts in report and picture; codes stay English."
     )
