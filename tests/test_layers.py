@@ -146,3 +146,17 @@ def test_what_does_not_compute_never_loads_torch(command, tmp_path):
     )
 
     assert run.stderr.splitlines()[-1] == "False"
+
+
+def test_tests_share_what_they_need_by_factories_and_not_by_each_other():
+    """A file of tests can be changed or go without looking who else lives on it."""
+    tests = Path(__file__).parent
+
+    borrowed = {
+        f"{path.relative_to(tests)} -> {name}"
+        for path in tests.rglob("*.py")
+        for name in imports(path)
+        if name.startswith("tests.") and ".test_" in name
+    }
+
+    assert borrowed == set()

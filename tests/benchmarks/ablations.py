@@ -44,7 +44,7 @@ from vfnode.spine.volume import FloatArray
 from vfnode.training.loop import LoopOptions, LossFunction, train
 from vfnode.training.site_data import ReadSpine
 from vfnode.training.vertebrae.batches import detector_batch, random_crop
-from vfnode.training.vertebrae.drawn_images import SagittalCache, sagittal_cache
+from vfnode.training.vertebrae.drawn_images import DrawnImages, drawn_images
 from vfnode.training.vertebrae.loss import detector_loss
 from vfnode.training.vertebrae.recipe import CROP, Detect, held_out_figures
 from vfnode.training.vertebrae.site_images import read_curve
@@ -68,8 +68,8 @@ class Run:
     images: int
 
     @cached_property
-    def drawn(self) -> SagittalCache:
-        return sagittal_cache(self.work, self.images, SEED)
+    def drawn(self) -> DrawnImages:
+        return drawn_images(self.work, self.images, SEED)
 
     def trained(
         self, name: str, network: nn.Module, batch: Callable[..., Any], loss: LossFunction
@@ -154,7 +154,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     run = Run(given.work, given.minutes, given.images)
-    held_out = sagittal_cache(given.work, given.held_out, SEED + 8999)
+    held_out = drawn_images(given.work, given.held_out, SEED + 8999)
     cases = real_ct()
     print(f"{given.minutes:g} minutes each, {given.images} images, seed {SEED}\n{HEAD}", flush=True)
     table = {}

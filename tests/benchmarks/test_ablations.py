@@ -14,7 +14,7 @@ from tests.benchmarks.anchor_boxes import (
     detect_by_boxes,
     encoded,
 )
-from tests.training.vertebrae.test_vertebrae import crop_with
+from tests.training.factories import crop_with
 from vfnode.training.vertebrae.batches import detector_batch
 from vfnode.training.vertebrae.loss import detector_loss
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from tests.evaluation.factories import Remembered, column
-from tests.training.test_site_data import write_reference
+from tests.training.factories import write_reference
 from vfnode.cli import app
 from vfnode.cli.evaluate import _Measured, _summarize, no_models, synthesize
 from vfnode.evaluation.datasets.adapter import Options

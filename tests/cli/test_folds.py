@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.inference.test_bundle import MANIFEST
+from tests.inference.factories import MANIFEST
 from vfnode.cli.folds import left_out_of, patients_of_folds
 from vfnode.errors import ModelError
 from vfnode.inference.bundle import save_bundle

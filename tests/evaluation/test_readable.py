@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.evaluation.test_warp import DISC_HU, KEYPOINTS, SHELL_HU, phantom
+from tests.evaluation.warp_phantom import DISC_HU, KEYPOINTS, SHELL_HU, phantom
 from vfnode.evaluation.datasets.semi_real import choose
 from vfnode.evaluation.readable import disc_contrast_hu
 from vfnode.spine.volume import CTVolume

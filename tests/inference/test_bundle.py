@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.inference.factories import MANIFEST
 from vfnode.errors import ModelError
 from vfnode.inference.bundle import (
     ROLES,
     WEIGHTS_NAME,
-    ModelManifest,
     load_bundle,
     models_dir,
     read_manifest,
@@ -19,21 +19,6 @@ from vfnode.inference.bundle import (
 )
 from vfnode.inference.pipeline import load_pipeline
 from vfnode.networks import ARCHITECTURES
-
-MANIFEST = ModelManifest(
-    name="spine",
-    role="spine",
-    architecture="spine_localizer",
-    arguments={"widths": [4, 8]},
-    spacing_mm=(4.0, 2.0, 2.0),
-    window_hu=(-400.0, 800.0),
-    normalisation="window",
-    seed=1,
-    generator_version="test",
-    training={"steps": 0},
-    command="none",
-    held_out={"curve_mm": 1.0},
-)
 
 
 def saved(folder: Path) -> Path:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.spine.test_body_aligned import bodies_along
-from tests.spine.test_straighten import kyphotic_curve
+from tests.spine.factories import bodies_along, kyphotic_curve
 from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import STAGES, load_pipeline
 from vfnode.spine.curve_through import curve_through

@@ -3,23 +3,13 @@
 import numpy as np
 import pytest
 
-from tests.spine.test_straighten import kyphotic_curve
+from tests.spine.factories import bodies_along, kyphotic_curve
 from vfnode.spine.body_aligned import ImageSize, body_aligned_image
 from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.vertebra import heights_mm
 from vfnode.spine.volume import CTVolume
 
 SIZE = ImageSize(width_mm=80.0, step_mm=0.5, slab_mm=1.0)
-
-
-def bodies_along(radius_mm: float) -> np.ndarray:
-    """Eight box-shaped bodies 20 mm tall and 30 mm deep, 25 mm apart on a kyphotic arc."""
-    frames = kyphotic_curve(radius_mm, 6.0).frames()
-    x, z = np.array([-15.0, 0.0, 15.0]), np.array([-10.0, 10.0])
-    local = np.stack([np.repeat(x[:, None], 2, 1), np.zeros((3, 2)), np.tile(z, (3, 1))], -1)
-    return np.array(
-        [local @ frames[row, :3, :3].T + frames[row, :3, 3] for row in range(25, 225, 25)]
-    )
 
 
 def volume_of(bodies: np.ndarray) -> CTVolume:

@@ -5,25 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.spine.factories import kyphotic_curve
 from vfnode.errors import GeometryError
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.straighten import StraightenedSagittal, straighten
 from vfnode.spine.volume import CTVolume
-
-
-def kyphotic_curve(radius_mm: float, drift_mm: float, length_mm: float = 250.0) -> SpineCurve:
-    """An arc in the sagittal plane with an S-shaped drift to the side."""
-    along = np.linspace(0, length_mm, 60)
-    angle = (along - length_mm / 2) / radius_mm
-    points = np.stack(
-        [
-            drift_mm * np.sin(2 * np.pi * along / length_mm),
-            radius_mm * np.cos(angle),
-            -radius_mm * np.sin(angle),
-        ],
-        1,
-    )
-    return SpineCurve.from_points(points)
 
 
 def image_along(curve: SpineCurve) -> StraightenedSagittal:

@@ -5,9 +5,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from vfnode.training.keypoints.drawn_columns import column_cache
+from vfnode.training.keypoints.drawn_columns import drawn_columns
 from vfnode.training.parallel import batch_stream, in_order
-from vfnode.training.vertebrae.drawn_images import sagittal_cache
+from vfnode.training.vertebrae.drawn_images import drawn_images
 
 
 def squared(step: int) -> np.ndarray:
@@ -37,8 +37,8 @@ def test_an_error_in_a_process_ends_the_drawing(workers):
 
 
 def test_two_processes_draw_what_one_does(tmp_path):
-    alone = column_cache(tmp_path / "alone", 2, 5)
-    together = column_cache(tmp_path / "together", 2, 5, workers=2)
+    alone = drawn_columns(tmp_path / "alone", 2, 5)
+    together = drawn_columns(tmp_path / "together", 2, 5, workers=2)
 
     for index in range(2):
         one, other = alone.read(index), together.read(index)
@@ -48,13 +48,13 @@ def test_two_processes_draw_what_one_does(tmp_path):
 
 def test_a_cache_goes_on_with_processes_where_it_was_left(tmp_path):
     """The first two images stay; the next two are those of their own seeds."""
-    whole = sagittal_cache(tmp_path / "whole", 3, 5)
+    whole = drawn_images(tmp_path / "whole", 3, 5)
     home = tmp_path / "cut"
-    sagittal_cache(home, 3, 5)
+    drawn_images(home, 3, 5)
     done = next(home.glob("*/done.txt"))
     done.write_text("1")
 
-    resumed = sagittal_cache(home, 3, 5, workers=2)
+    resumed = drawn_images(home, 3, 5, workers=2)
 
     assert done.read_text() == "3"
     np.testing.assert_array_equal(resumed.hu, whole.hu)

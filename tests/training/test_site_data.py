@@ -5,16 +5,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import pytest
 
 from tests.evaluation.factories import box
+from tests.training.factories import MIDDLES_MM, phantom, write_reference
 from vfnode.cli.train import _recipe
 from vfnode.cli.training_data import site_data
 from vfnode.errors import TrainingError, UnreadableInputError
 from vfnode.inference.bundle import load_bundle
-from vfnode.spine.vertebra import COLUMNS, ENDS
 from vfnode.spine.volume import CTVolume
 from vfnode.training.keypoints.batches import refiner_batch
 from vfnode.training.keypoints.recipe import KeypointsSizes, keypoints_recipe
@@ -25,19 +24,6 @@ from vfnode.training.vertebrae.batches import detector_batch
 from vfnode.training.vertebrae.recipe import VertebraeSizes, vertebrae_recipe
 from vfnode.training.vertebrae.site_images import SiteImages, sagittal_looks
 
-BONE_HU, SOFT_HU = 300, 60
-MIDDLES_MM = (25.0, 0.0, -25.0)  #: z of the phantom's bodies, 20 mm high and deep
-
-
-def phantom() -> tuple[np.ndarray, np.ndarray]:
-    """RAS voxels of 1 mm with three bodies 5 mm apart, and its affine."""
-    hu = np.full((61, 61, 121), SOFT_HU, np.int16)
-    for middle in MIDDLES_MM:
-        at = round(middle) + 80
-        hu[15:46, 20:41, at - 10 : at + 11] = BONE_HU
-    affine = np.array([[1.0, 0, 0, -30], [0, 1.0, 0, -30], [0, 0, 1.0, -80], [0, 0, 0, 1]])
-    return hu, affine
-
 
 def spine(unread: int = 0) -> ReadSpine:
     """The phantom; of its last `unread` bodies only the place is known."""
@@ -47,30 +33,6 @@ def spine(unread: int = 0) -> ReadSpine:
     split = len(bodies) - unread
     centres = bodies[split:].mean((1, 2)).reshape(-1, 3)
     return ReadSpine(CTVolume(hu, to_lps @ ras), bodies[:split], centres, None)
-
-
-def write_reference(folder: Path) -> str:
-    """A data set of two patients with the same phantom."""
-    hu, affine = phantom()
-    nibabel.save(nibabel.Nifti1Image(hu, affine), folder / "ct.nii.gz")
-    entries = []
-    for patient in ("anna", "boris"):
-        vertebrae = [
-            {
-                "level": f"T{9 + i}",
-                "keypoints_patient_mm": {
-                    column: {e: list(map(float, p)) for e, p in zip(ENDS, pair, strict=True)}
-                    for column, pair in zip(COLUMNS, box(z), strict=True)
-                },
-            }
-            for i, z in enumerate(MIDDLES_MM)
-        ]
-        reading = {"case": patient, "vertebrae": vertebrae}
-        (folder / f"{patient}.json").write_text(json.dumps(reading))
-        entries.append({"reading": f"{patient}.json", "images": "ct.nii.gz"})
-    path = folder / "list.json"
-    path.write_text(json.dumps(entries))
-    return f"reference:{path}"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 
-from tests.dicom.picture.test_drawing import DEFICIENCIES, lab
+from tests.dicom.picture.colours import DEFICIENCIES, lab
 from tests.factories import (
     CREATED,
     MILD,

@@ -11,7 +11,7 @@ from pydicom.uid import ComprehensiveSRStorage
 
 from tests.dicom.answers import ANALYSES, groups, items
 from tests.dicom.dirty_headers import TRAPS, spoil
-from tests.dicom.reading.test_enhanced_ct import frames_of, write_enhanced_ct
+from tests.dicom.enhanced_ct import frames_of, write_enhanced_ct
 from tests.dicom.tools import dciodvfy_errors, tool
 from tests.factories import (
     CREATED,

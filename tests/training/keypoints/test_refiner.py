@@ -13,7 +13,7 @@ from vfnode.training.keypoints.batches import (
     random_body_crop,
     refiner_batch,
 )
-from vfnode.training.keypoints.drawn_columns import column_cache
+from vfnode.training.keypoints.drawn_columns import drawn_columns
 from vfnode.training.keypoints.loss import refiner_loss
 
 
@@ -36,7 +36,7 @@ class Answers(nn.Module):
 @pytest.fixture(scope="module")
 def crops(tmp_path_factory) -> list[BodyCrop]:
     """Crops of bodies at random places of one column."""
-    cache = column_cache(tmp_path_factory.mktemp("columns"), 1, 3)
+    cache = drawn_columns(tmp_path_factory.mktemp("columns"), 1, 3)
     drawn = (random_body_crop(np.random.default_rng(seed), cache) for seed in range(80))
     return [crop for crop in drawn if crop.is_body]
 

@@ -4,24 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from tests.training.factories import crop_with
 from vfnode.inference.bundle import load_bundle
 from vfnode.inference.detect_vertebrae import OFFSET_MM
 from vfnode.training.keypoints.recipe import KeypointsSizes, keypoints_recipe
 from vfnode.training.run import TrainingOptions, train_bundle
-from vfnode.training.vertebrae.batches import Crop, detector_batch, random_crop
-from vfnode.training.vertebrae.drawn_images import sagittal_cache
+from vfnode.training.vertebrae.batches import detector_batch, random_crop
+from vfnode.training.vertebrae.drawn_images import drawn_images
 from vfnode.training.vertebrae.loss import detector_loss
 from vfnode.training.vertebrae.recipe import VertebraeSizes, vertebrae_recipe
-
-
-def crop_with(centres_px: list[tuple[float, float]]) -> Crop:
-    """64 x 64 px with an upright 20 x 16 mm body at each centre; the first stands for C2."""
-    body = np.array([[[-10, -8], [-10, 8]], [[0, -8], [0, 8]], [[10, -8], [10, 8]]], float)
-    points = np.array([body + centre for centre in centres_px])
-    shape = (64, 64)
-    return Crop(
-        np.zeros(shape, np.float32), np.zeros(shape, np.uint8), points, np.ones(shape, bool)
-    )
 
 
 class Perfect(torch.nn.Module):
@@ -70,7 +61,7 @@ def test_perfect_answers_cost_next_to_nothing():
 
 
 def test_the_same_seed_reads_the_same_crop(tmp_path):
-    cache = sagittal_cache(tmp_path, 2, 5)
+    cache = drawn_images(tmp_path, 2, 5)
 
     first, again = (random_crop(np.random.default_rng(3), cache, (96, 96)) for _ in range(2))
 

@@ -9,7 +9,7 @@ from scipy.ndimage import map_coordinates
 from vfnode.inference.model_input import normalise
 from vfnode.inference.refine_keypoints import CropFrames, crop_frames
 from vfnode.networks.keypoint_refiner import CROP_PX, FACING, KEYPOINTS
-from vfnode.training.keypoints.drawn_columns import STEP_MM, ColumnCache, DrawnColumn
+from vfnode.training.keypoints.drawn_columns import STEP_MM, DrawnColumn, DrawnColumns
 from vfnode.training.synthetic.plane.apparent import apparent_keypoints
 from vfnode.training.synthetic.plane.degrade import AIR_HU, cut_field_of_view, degrade
 
@@ -46,7 +46,7 @@ class BodyCrop:
 
 
 def random_body_crop(
-    rng: np.random.Generator, cache: ColumnCache, index: int | None = None
+    rng: np.random.Generator, cache: DrawnColumns, index: int | None = None
 ) -> BodyCrop:
     """A random body of a random column, degraded, in a disturbed frame."""
     column = cache.read(int(rng.integers(cache.count)) if index is None else index)

@@ -24,7 +24,7 @@ class DrawnColumn:
 
 
 @dataclass(frozen=True)
-class ColumnCache:
+class DrawnColumns:
     """Folder of drawn columns."""
 
     folder: Path
@@ -36,14 +36,14 @@ class ColumnCache:
         return DrawnColumn(image[0], image[1], np.load(self.folder / f"{index:05d}-keypoints.npy"))
 
 
-def column_cache(folder: Path, count: int, seed: int, workers: int = 0) -> ColumnCache:
+def drawn_columns(folder: Path, count: int, seed: int, workers: int = 0) -> DrawnColumns:
     """Open the cache in `folder`, drawing what it lacks; safe to interrupt and repeat."""
     home = folder / f"columns-{GENERATOR_VERSION}-{seed}"
     home.mkdir(parents=True, exist_ok=True)
     missing = [index for index in range(count) if not _path(home, index).exists()]
     for _ in in_order(partial(_draw, home, seed), missing, workers):
         pass
-    return ColumnCache(home, count)
+    return DrawnColumns(home, count)
 
 
 def _draw(home: Path, seed: int, index: int) -> None:

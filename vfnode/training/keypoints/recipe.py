@@ -18,7 +18,7 @@ from vfnode.training.keypoints.batches import (
     random_body_crop,
     refiner_batch,
 )
-from vfnode.training.keypoints.drawn_columns import ColumnCache, column_cache
+from vfnode.training.keypoints.drawn_columns import DrawnColumns, drawn_columns
 from vfnode.training.keypoints.loss import refiner_loss
 from vfnode.training.keypoints.site_bodies import SiteBodies
 from vfnode.training.run import Recipe, TrainingOptions
@@ -46,7 +46,7 @@ def keypoints_recipe(
     """The second look's; draws or opens its columns."""
     sizes = sizes or KeypointsSizes()
     batches = _Batches(
-        column_cache(options.work, sizes.columns, options.seed, options.workers),
+        drawn_columns(options.work, sizes.columns, options.seed, options.workers),
         SiteBodies.prepared(options.work, site) if site.cases else None,
         site.share,
         options.seed,
@@ -67,7 +67,7 @@ def keypoints_recipe(
 class _Batches:
     """Callable step -> batch; step and seed decide everything."""
 
-    drawn: ColumnCache
+    drawn: DrawnColumns
     site: SiteBodies | None
     share: float  #: of the site's bodies
     seed: int
@@ -91,14 +91,14 @@ def _network() -> nn.Module:
 def _held_out(
     options: TrainingOptions, sizes: KeypointsSizes, loaded: LoadedModel
 ) -> dict[str, float]:
-    held_out = column_cache(
+    held_out = drawn_columns(
         options.work, sizes.held_out_columns, options.seed + 8999, options.workers
     )
     return held_out_figures(loaded.model, held_out, options.seed, sizes.crops_per_held_out)
 
 
 def held_out_figures(
-    model: nn.Module, cache: ColumnCache, seed: int, crops_per_column: int
+    model: nn.Module, cache: DrawnColumns, seed: int, crops_per_column: int
 ) -> dict[str, float]:
     """Errors on degraded crops of columns that training never saw, in mm."""
     crops = [

@@ -11,7 +11,7 @@ from vfnode.inference.model_input import normalise
 from vfnode.networks.vertebra_detector import STRIDE
 from vfnode.training.synthetic.plane.apparent import apparent_keypoints
 from vfnode.training.synthetic.plane.degrade import AIR_HU, cut_field_of_view, degrade
-from vfnode.training.vertebrae.drawn_images import SagittalCache
+from vfnode.training.vertebrae.drawn_images import DrawnImages
 
 RADIUS_MM = 5.0  #: a pixel this near to a body's centre is positive
 BEYOND_HU = -9000.0  #: marks what lies outside the drawn image
@@ -76,7 +76,7 @@ def random_placement(
 
 
 def random_crop(
-    rng: np.random.Generator, cache: SagittalCache, shape: tuple[int, int], index: int | None = None
+    rng: np.random.Generator, cache: DrawnImages, shape: tuple[int, int], index: int | None = None
 ) -> Crop:
     """A random part of a cached image, scaled, turned, sheared and degraded."""
     index = int(rng.integers(len(cache.hu))) if index is None else index

@@ -20,7 +20,7 @@ _HU, _LABELS, _KEYPOINTS, _DONE = "hu.npy", "labels.npy", "keypoints.npy", "done
 
 
 @dataclass(frozen=True)
-class SagittalCache:
+class DrawnImages:
     """Memory-mapped images with their truth."""
 
     hu: np.ndarray  #: (n, rows, columns) int16
@@ -28,7 +28,7 @@ class SagittalCache:
     keypoints_px: np.ndarray  #: (n, levels, 3, 2, 2) ant/mid/post x sup/inf x (x, z)
 
 
-def sagittal_cache(folder: Path, count: int, seed: int, workers: int = 0) -> SagittalCache:
+def drawn_images(folder: Path, count: int, seed: int, workers: int = 0) -> DrawnImages:
     """Open the cache in `folder`, drawing what it lacks; safe to interrupt and repeat."""
     home = folder / f"sagittal-{GENERATOR_VERSION}-{seed}-{count}"
     home.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def sagittal_cache(folder: Path, count: int, seed: int, workers: int = 0) -> Sag
         for array in (hu, labels, keypoints):
             array.flush()
         write_whole(done, str(index + 1).encode("ascii"))
-    return SagittalCache(hu, labels, keypoints)
+    return DrawnImages(hu, labels, keypoints)
 
 
 def _draw(seed: int, index: int) -> SagittalSample:

@@ -19,7 +19,7 @@ from vfnode.training.run import Recipe, TrainingOptions
 from vfnode.training.site_data import SYNTHETIC_ONLY, SiteData, command, facts
 from vfnode.training.synthetic.plane.sagittal import GENERATOR_VERSION
 from vfnode.training.vertebrae.batches import Crop, DetectorBatch, detector_batch, random_crop
-from vfnode.training.vertebrae.drawn_images import SagittalCache, sagittal_cache
+from vfnode.training.vertebrae.drawn_images import DrawnImages, drawn_images
 from vfnode.training.vertebrae.loss import detector_loss
 from vfnode.training.vertebrae.site_images import SiteImages
 
@@ -47,7 +47,7 @@ def vertebrae_recipe(
     """The detector's; draws or opens its images."""
     sizes = sizes or VertebraeSizes()
     batches = _Batches(
-        sagittal_cache(options.work, sizes.images, options.seed, options.workers),
+        drawn_images(options.work, sizes.images, options.seed, options.workers),
         SiteImages.prepared(options.work, site) if site.cases else None,
         site.share,
         options.seed,
@@ -67,7 +67,7 @@ def vertebrae_recipe(
 class _Batches:
     """Callable step -> batch; step and seed decide everything."""
 
-    drawn: SagittalCache
+    drawn: DrawnImages
     site: SiteImages | None
     share: float  #: of the site's images
     seed: int
@@ -91,7 +91,7 @@ def _network() -> nn.Module:
 def _held_out(
     options: TrainingOptions, sizes: VertebraeSizes, loaded: LoadedModel
 ) -> dict[str, float]:
-    held_out = sagittal_cache(
+    held_out = drawn_images(
         options.work, sizes.held_out_images, options.seed + 8999, options.workers
     )
     return held_out_figures(
@@ -99,7 +99,7 @@ def _held_out(
     )
 
 
-def held_out_figures(detect: Detect, cache: SagittalCache, seed: int) -> dict[str, float]:
+def held_out_figures(detect: Detect, cache: DrawnImages, seed: int) -> dict[str, float]:
     """Detection and measurement on degraded images that training never saw."""
     found_all, wanted_all, counts = [], [], np.zeros(3, int)  # matched, wanted, found
     for index in range(len(cache.hu)):
