@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.dicom.reading.test_enhanced_ct import frames_of, write_enhanced_ct
+from tests.dicom.enhanced_ct import frames_of, write_enhanced_ct
 from tests.dicom.tools import edit
 from tests.factories import make_ct_folder, make_volume
 from vfnode.dicom.reading import series_facts
