@@ -18,7 +18,7 @@ from vfnode.dicom.results.output_files import OUTPUTS
 from vfnode.dicom.templates import load_template
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, unit_of
 from vfnode.node.delivery.association import UNCOMPRESSED
-from vfnode.node.receiving.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES
+from vfnode.node.receiving.ct_contexts import SOP_CLASSES, TRANSFER_SYNTAXES
 
 DOCS = Path(__file__).parents[2] / "docs"
 STATEMENTS = (DOCS / "conformance.md", DOCS / "air.md")

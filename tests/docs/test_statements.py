@@ -23,9 +23,10 @@ from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
 from vfnode.node.delivery.object_forms import forms_of
 from vfnode.node.delivery.result_object import result_objects
-from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.completeness import Completeness, QuietRule
+from vfnode.node.receiving.ct_contexts import SOP_CLASSES, TRANSFER_SYNTAXES
 from vfnode.node.receiving.inbox import Inbox
-from vfnode.node.receiving.storage_scp import SOP_CLASSES, TRANSFER_SYNTAXES, StorageSCP
+from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.testing.ports import free_port
 
 CONFORMANCE = STATEMENTS[0].read_text("utf-8")
@@ -56,7 +57,9 @@ def test_links_lead_somewhere(path):
 def test_a_running_node_accepts_what_the_statement_lists_and_nothing_else(tmp_path):
     """Each SOP class in each transfer syntax; no MR, no lossy CT."""
     settings = node_settings(tmp_path, free_port())
-    node = StorageSCP(settings, Inbox(tmp_path / "inbox", 0), Completeness(1.0, time.monotonic))
+    node = StorageSCP(
+        settings, Inbox(tmp_path / "inbox", 0), Completeness(QuietRule(1.0), time.monotonic)
+    )
     caller = AE("TEST")
     for sop_class in SOP_CLASSES:
         for syntax in (*TRANSFER_SYNTAXES, JPEGBaseline8Bit, JPEG2000):

@@ -3,7 +3,7 @@
 ``python fake_compute.py CONTROL``: files in the CONTROL folder say how. ``hold-<command>``
 makes it wait while the file is there; ``crash``, ``hang``, ``eat-memory`` and ``reject`` are
 done at compute, a ``crash-once`` is removed first; ``poison`` names a series that
-crashes it. Every request is noted in ``requests``.
+crashes it and ``refuse`` one that it cannot measure. Every request is noted in ``requests``.
 """
 
 import io
@@ -22,6 +22,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from vfnode.dicom.reading.same_image import is_same_image
 from vfnode.dicom.uids import derive_uid
 from vfnode.durable_files import write_sealed
 from vfnode.node.compute.child_pipes import lines_of_parent, take_standard_output
@@ -50,6 +51,8 @@ def answer(request: dict[str, Any], control: Path) -> dict[str, Any]:
     if request["command"] == "build":
         build(request, "severe" if (control / "fracture").exists() else "normal")
         return {"result": {}}
+    if request["command"] == "compare":
+        return {"result": {"same": [is_same_image(Path(a), Path(b)) for a, b in request["pairs"]]}}
     poison = control / "poison"
     if poison.exists() and poison.read_text() in request["instances"][0]:
         os._exit(3)
@@ -68,18 +71,24 @@ def answer(request: dict[str, Any], control: Path) -> dict[str, Any]:
         return {"error": {"name": "NotEvaluableError", "code": "too-few-slices", "detail": detail}}
     if "analysis" in request:
         write_sealed(Path(request["analysis"]), {"report.json": b"{}"})
+    refused = control / "refuse"
+    if refused.exists() and any(
+        uid in request["instances"][0] for uid in refused.read_text().split()
+    ):
+        return {"result": {"reason": {"code": "slice-gap", "meaning": "A slice is missing"}}}
     return {"result": {"reason": None}}
 
 
 def build(request: dict[str, Any], grade: str = "normal") -> None:
     source = dcmread(request["instances"][0], stop_before_pixels=True)
     folder = Path(request["results"])
-    content = "/".join(sorted(Path(path).stem for path in request["instances"]))
     result: dict[str, Any] = {
         "patient": {"grade": grade},
         "replaces": request.get("replaces"),
         "vertebrae": [],
     }
+    names = sorted(Path(path).stem for path in request["instances"])
+    content = "/".join([str(source.PatientID), str(request.get("replaces")), *names])
     objects = {
         name: made_object(name, sop_class, source, content) for name, sop_class in OBJECTS.items()
     }

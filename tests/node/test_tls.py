@@ -16,7 +16,7 @@ from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, SettingsError
 from vfnode.node.delivery.destinations import make_destinations
 from vfnode.node.delivery.result_object import result_objects
-from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.completeness import Completeness, QuietRule
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings.destination import DestinationSection
@@ -55,7 +55,9 @@ def port(certificates, tmp_path):
     plain = node_settings(tmp_path, free_port())
     receiving = plain.receiving.model_copy(update={"tls": True, "association_timeout_s": 2.0})
     settings = plain.model_copy(update={"receiving": receiving, "tls": section(certificates)})
-    scp = StorageSCP(settings, Inbox(tmp_path / "inbox", 0), Completeness(1.0, time.monotonic))
+    scp = StorageSCP(
+        settings, Inbox(tmp_path / "inbox", 0), Completeness(QuietRule(1.0), time.monotonic)
+    )
     scp.start()
     yield settings.node.port
     scp.stop(1.0)

@@ -13,8 +13,7 @@ from contextlib import ExitStack, contextmanager
 import sdnotify
 import structlog
 
-from vfnode.dicom.reading.series_facts import read_facts
-from vfnode.dicom.reading.series_key import SeriesKey
+from vfnode.dicom.reading.series_facts import FactsCache
 from vfnode.errors import SettingsError, VfnodeError
 from vfnode.node.clock import Duties, start_clock
 from vfnode.node.compute.client import ChildProgram, ComputeClient, compute_program
@@ -22,14 +21,16 @@ from vfnode.node.delivery.commitment import Commitments
 from vfnode.node.delivery.commitment_book import CommitmentBook
 from vfnode.node.delivery.destinations import make_destinations
 from vfnode.node.installation import device_uid
+from vfnode.node.jobs.intake import Intake
 from vfnode.node.jobs.job_folder import inbox_folder
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.retention import make_room, purge
 from vfnode.node.jobs.workflows import Workflows
 from vfnode.node.logs import LogFormat, configure_logs
-from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.completeness import Completeness, QuietRule
 from vfnode.node.receiving.inbox import Inbox
+from vfnode.node.receiving.notice import NoticeBoard
 from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings.settings import Settings
 from vfnode.node.spool_lock import hold_spool
@@ -85,22 +86,27 @@ def running(
         stack.enter_context(start.when_ready(lambda: hold_spool(settings.node.spool)))
         own = compute_program(settings, device_uid(settings.node.spool))
         parts = _make_parts(settings, program or own, stack, start)
-        completeness = _make_completeness(settings, parts.inbox)
+        completeness = Completeness(_quiet_rule(settings), time.monotonic)
         completeness.found(parts.inbox.series())
-        workflows = Workflows(parts)
+        facts = FactsCache()
+        workflows = Workflows(parts, facts)
+        intake = Intake(parts, completeness, facts, workflows.begin)
+        scp = StorageSCP(settings, parts.inbox, completeness, parts.commitments.handle_report)
+        notice = NoticeBoard(settings, completeness, scp.other_objects)
         stack.callback(workflows.stop, DELIVERY_PATIENCE_S)
         stack.callback(parts.compute.stop)
         stack.callback(parts.commitments.stop)
         workflows.start()
         duties = Duties(
-            sweep=lambda: completeness.settle(workflows.submit),
+            sweep=intake.sweep,
+            take_up=intake.take_up,
+            notice=notice.update,
             watch=workflows.sweep,
             purge=lambda: purge(parts, completeness),
             make_room=lambda: make_room(parts, completeness),
             heartbeat=lambda: systemd.notify("WATCHDOG=1"),
         )
         stack.callback(start_clock(duties, settings.receiving.quiet_s).shutdown)
-        scp = StorageSCP(settings, parts.inbox, completeness, parts.commitments.handle_report)
         stack.callback(scp.stop, RECEIVING_PATIENCE_S)
         start.when_ready(scp.start)
         systemd.notify("READY=1")
@@ -111,17 +117,14 @@ def running(
     log.info("stopped")
 
 
-def _make_completeness(settings: Settings, inbox: Inbox) -> Completeness:
-    def has_gap(key: SeriesKey) -> bool:
-        facts = read_facts(inbox.instances(key))
-        return facts is not None and facts.has_gap
-
-    return Completeness(
-        settings.receiving.quiet_s,
-        time.monotonic,
-        settings.receiving.gap_wait_s,
-        has_gap,
-        by_study=settings.choice.series == "best",
+def _quiet_rule(settings: Settings) -> QuietRule:
+    receiving = settings.receiving
+    by_study = settings.choice.series == "best"
+    return QuietRule(
+        receiving.quiet_s,
+        receiving.open_wait_s,
+        receiving.gap_wait_s,
+        receiving.study_wait_s if by_study else 0.0,
     )
 
 

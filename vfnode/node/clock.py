@@ -27,6 +27,8 @@ class Duties:
     """What the clock calls; each may raise, which is logged, and is called again."""
 
     sweep: Callable[[], None]
+    take_up: Callable[[], None]
+    notice: Callable[[], None]
     watch: Callable[[], None]
     purge: Callable[[], None]
     make_room: Callable[[], None]
@@ -64,7 +66,10 @@ class Clock:
 def start_clock(duties: Duties, quiet_s: float) -> Clock:
     """Start the clock; stop it with ``shutdown()``."""
     clock = Clock()
-    clock.every(min(LONGEST_SWEEP_S, quiet_s / SWEEPS_PER_QUIET_TIME), duties.sweep)
+    sweep_s = min(LONGEST_SWEEP_S, quiet_s / SWEEPS_PER_QUIET_TIME)
+    clock.every(sweep_s, duties.sweep)
+    clock.every(sweep_s, duties.take_up)
+    clock.every(LONGEST_SWEEP_S, duties.notice)
     clock.every(WATCH_S, duties.watch)
     clock.every(RETENTION_S, duties.purge)
     clock.every(ROOM_S, duties.make_room)

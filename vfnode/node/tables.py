@@ -25,6 +25,7 @@ jobs = Table(
     Column("study_instance_uid", String(80), nullable=False, index=True),
     Column("series_instance_uid", String(80), nullable=False, index=True),
     Column("instances", Integer, nullable=False),
+    Column("replaces", String(64), nullable=False, default=""),  # job whose report it replaces
     Column("image_bytes", BigInteger, nullable=False, default=0),
     Column("sender", String(80), nullable=False, default=""),  # AE title@address
     Column("state", String(16), nullable=False),

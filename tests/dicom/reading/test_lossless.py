@@ -11,7 +11,7 @@ from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.dicom.reading.image_faults import ImageFault
 from vfnode.dicom.reading.pixels import read_hu
 from vfnode.dicom.reading.selection import read_images
-from vfnode.node.receiving.storage_scp import TRANSFER_SYNTAXES
+from vfnode.node.receiving.ct_contexts import TRANSFER_SYNTAXES
 
 SYNTAXES = sorted(ENCODERS, key=lambda syntax: syntax.name)
 SHAPE = (64, 72)

@@ -10,7 +10,7 @@ from vfnode.dicom.reading import series_facts
 from vfnode.dicom.reading.ct_series import read_ct_series
 from vfnode.dicom.reading.series_facts import FactsCache, SeriesFacts, read_facts
 from vfnode.dicom.reading.series_key import SeriesKey
-from vfnode.node.jobs.series_choice import judge
+from vfnode.node.jobs.series_choice import choose
 from vfnode.node.settings.choice import ChoiceSection
 
 THIN, THICK = SeriesKey("p", "1.2", "1.2.9"), SeriesKey("p", "1.2", "1.2.1")
@@ -33,8 +33,8 @@ def test_an_enhanced_ct_of_thin_frames_wins_against_thick_slices(tmp_path):
 
     assert study[THIN].slices == 200
     assert study[THIN].coverage_mm == pytest.approx(199.0)
-    assert judge(THIN, study, ChoiceSection()).is_chosen
-    assert not judge(THICK, study, ChoiceSection()).is_chosen
+    assert choose(study, ChoiceSection())[THIN].is_chosen
+    assert not choose(study, ChoiceSection())[THICK].is_chosen
 
 
 @pytest.mark.parametrize("lost", [[], [20]])
@@ -75,8 +75,8 @@ def test_a_series_that_is_no_hu_is_never_preferred(tmp_path):
 
     study = {THICK: facts_of(paths), THIN: good}
 
-    assert judge(THICK, study, ChoiceSection()).code == "not-hu"
-    assert judge(THIN, study, ChoiceSection()).is_chosen
+    assert choose(study, ChoiceSection())[THICK].code == "not-hu"
+    assert choose(study, ChoiceSection())[THIN].is_chosen
 
 
 def test_facts_are_read_once_for_one_set_of_files(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from vfnode.node.delivery.cstore import CStoreDestination, peer_of
 from vfnode.node.delivery.result_object import result_objects
 from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
-from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.completeness import Completeness, QuietRule
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings.destination import DestinationSection
@@ -48,7 +48,7 @@ def node(tmp_path):
     book = CommitmentBook(ledger.engine)
     titles = {"pacs": "PACS", "orthanc": "ORTHANC"}
     commitments = Commitments(book, titles, ledger.reopen)
-    completeness = Completeness(1.0, time.monotonic)
+    completeness = Completeness(QuietRule(1.0), time.monotonic)
     scp = StorageSCP(
         settings, Inbox(tmp_path / "inbox", 0), completeness, commitments.handle_report
     )

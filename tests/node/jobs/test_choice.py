@@ -15,7 +15,7 @@ from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.job_state import JobState
-from vfnode.node.jobs.series_choice import judge
+from vfnode.node.jobs.series_choice import choose
 from vfnode.node.settings.choice import ChoiceSection
 from vfnode.node.testing.ports import free_port
 
@@ -55,8 +55,8 @@ def test_the_better_series_is_chosen_and_both_say_why(worse, criterion, facts_of
     for better, other in ((FIRST, SECOND), (SECOND, FIRST)):
         study = {better: good, other: bad}
 
-        chosen = judge(better, study, ChoiceSection())
-        passed_over = judge(other, study, ChoiceSection())
+        verdicts = choose(study, ChoiceSection())
+        chosen, passed_over = verdicts[better], verdicts[other]
 
         assert chosen.is_chosen
         assert not passed_over.is_chosen
@@ -69,9 +69,9 @@ def test_of_equal_series_exactly_one_is_chosen(facts_of):
     """Two results of one study would contradict each other."""
     study = {FIRST: facts_of("a"), SECOND: facts_of("b")}
 
-    assert [judge(key, study, ChoiceSection()).is_chosen for key in study] == [True, False]
+    assert [choose(study, ChoiceSection())[key].is_chosen for key in study] == [True, False]
     everything = ChoiceSection(series="all")
-    assert [judge(key, study, everything).is_chosen for key in study] == [True, True]
+    assert [choose(study, everything)[key].is_chosen for key in study] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,10 @@ def test_what_is_unsuitable_is_passed_over_and_stands_in_nobodys_way(
     bad = facts_of("bad", **changes)
     good = facts_of("good", SliceThickness=5.0, BodyPartExamined="CHEST")
 
-    assert judge(FIRST, {FIRST: bad, SECOND: good}, section).code == code
-    assert judge(SECOND, {FIRST: bad, SECOND: good}, section).is_chosen
+    verdicts = choose({FIRST: bad, SECOND: good}, section)
+
+    assert verdicts[FIRST].code == code
+    assert verdicts[SECOND].is_chosen
 
 
 @pytest.mark.parametrize(
@@ -111,8 +113,8 @@ def test_a_site_rule_sees_what_tells_series_apart(changes, rule, facts_of):
     """Any value of an attribute with several; upper or lower case."""
     facts = facts_of("series", **changes)
 
-    assert judge(FIRST, {FIRST: facts}, ChoiceSection(exclude=(rule,))).code == "excluded-by-site"
-    assert judge(FIRST, {FIRST: facts}, ChoiceSection(include=(rule,))).is_chosen
+    assert choose({FIRST: facts}, ChoiceSection(exclude=(rule,)))[FIRST].code == "excluded-by-site"
+    assert choose({FIRST: facts}, ChoiceSection(include=(rule,)))[FIRST].is_chosen
 
 
 @pytest.mark.parametrize("rule", ["PatientName=x", "BodyPartExamined", "BodyPartExamined=("])

@@ -17,7 +17,7 @@ from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.retention import make_room, purge
-from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.completeness import Completeness, QuietRule
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.tables import jobs
 
@@ -63,7 +63,7 @@ def test_only_finished_jobs_of_some_age_are_removed(parts, state, days, images_s
     """What a person or a PACS still waits for is kept without limit."""
     age(parts, state, days)
 
-    purge(parts, Completeness(1.0, time.monotonic))
+    purge(parts, Completeness(QuietRule(1.0), time.monotonic))
 
     assert bool(parts.inbox.instances(KEY)) is images_stay
     assert job_folder(parts.settings, "job").path.exists() is results_stay
@@ -73,7 +73,7 @@ def test_only_finished_jobs_of_some_age_are_removed(parts, state, days, images_s
 def test_a_series_that_arrives_again_is_left_alone(parts):
     """Its instances may be the first half of a resend."""
     age(parts, JobState.DELIVERED, 8)
-    completeness = Completeness(1.0, time.monotonic)
+    completeness = Completeness(QuietRule(1.0), time.monotonic)
     completeness.found([KEY])
 
     purge(parts, completeness)
@@ -87,7 +87,7 @@ def test_images_that_an_unfinished_job_needs_stay(parts):
     parts.ledger.register("later", KEY, 2)
     parts.ledger.set_state("later", JobState.FAILED)
 
-    purge(parts, Completeness(1.0, time.monotonic))
+    purge(parts, Completeness(QuietRule(1.0), time.monotonic))
 
     assert len(parts.inbox.instances(KEY)) == 1
 
@@ -107,6 +107,6 @@ def test_room_is_made_of_what_has_been_delivered_alone(parts, state, free_mb, st
     usage = type("Usage", (), {"free": free_mb * 1_000_000})
     monkeypatch.setattr("vfnode.node.jobs.retention.shutil.disk_usage", lambda _path: usage)
 
-    make_room(parts, Completeness(1.0, time.monotonic))
+    make_room(parts, Completeness(QuietRule(1.0), time.monotonic))
 
     assert bool(parts.inbox.instances(KEY)) is stays

@@ -15,7 +15,7 @@ from tests.node.factories import node_settings, write_ct
 from vfnode.errors import DeliveryDeferredError
 from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.receiving.admission import Admission, Refusal
-from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.completeness import Completeness, QuietRule
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings.receiving import ReceivingSection
@@ -70,7 +70,7 @@ def start(tmp_path):
         changed = plain.receiving.model_copy(update=receiving)
         settings = plain.model_copy(update={"receiving": changed})
         inbox = Inbox(tmp_path / "inbox", changed.reserve_mb * 1_000_000)
-        scp = StorageSCP(settings, inbox, Completeness(1.0, time.monotonic))
+        scp = StorageSCP(settings, inbox, Completeness(QuietRule(1.0), time.monotonic))
         scp.start()
         started.append(scp)
         return settings.node.port

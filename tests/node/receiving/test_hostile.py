@@ -32,7 +32,7 @@ from pynetdicom.sop_class import Verification
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import data_set, node_settings, received
 from vfnode.dicom.reading.series_facts import read_facts
-from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.completeness import Completeness, QuietRule
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.received_instance import ReceivedInstance
 from vfnode.node.receiving.storage_scp import CANNOT_UNDERSTAND, SUCCESS, StorageSCP, handle_store
@@ -51,6 +51,10 @@ MEGABYTE = 1_000_000
 hostile = settings(max_examples=CASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+class Caller(threading.Thread):
+    requestor = SimpleNamespace(ae_title="TEST", address="127.0.0.1")
+
+
 def store(inbox, instance):
     """The status that a sender of this instance gets."""
     event = SimpleNamespace(
@@ -60,9 +64,9 @@ def store(inbox, instance):
         ),
         context=SimpleNamespace(transfer_syntax=instance.transfer_syntax_uid),
         encoded_dataset=lambda include_meta: b"" if include_meta else instance.dataset,
-        assoc=threading.Thread(),
+        assoc=Caller(),
     )
-    return handle_store(event, inbox, Completeness(1.0, time.monotonic))
+    return handle_store(event, inbox, Completeness(QuietRule(1.0), time.monotonic))
 
 
 def stands(inbox_folder, status):
@@ -196,7 +200,9 @@ def port(tmp_path):
     made = node_settings(tmp_path, free_port())
     receiving = made.receiving.model_copy(update={"association_timeout_s": 3.0})
     made = made.model_copy(update={"receiving": receiving})
-    scp = StorageSCP(made, Inbox(tmp_path / "inbox", 0), Completeness(1.0, time.monotonic))
+    scp = StorageSCP(
+        made, Inbox(tmp_path / "inbox", 0), Completeness(QuietRule(1.0), time.monotonic)
+    )
     scp.start()
     yield made.node.port
     scp.stop(1.0)

@@ -19,14 +19,13 @@ from pynetdicom.sop_class import (
 from tests.node.factories import data_set, node_settings, received, write_ct
 from vfnode.errors import DeliveryDeferredError, InstallationError
 from vfnode.node.delivery.storage_scu import send_files
-from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.completeness import Completeness, QuietRule
+from vfnode.node.receiving.ct_contexts import SOP_CLASSES, TRANSFER_SYNTAXES
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.storage_scp import (
     CANNOT_UNDERSTAND,
     OUT_OF_RESOURCES,
-    SOP_CLASSES,
     SUCCESS,
-    TRANSFER_SYNTAXES,
     StorageSCP,
     handle_store,
 )
@@ -38,7 +37,7 @@ def node(tmp_path):
     """An SCP with its inbox; stopped after the test."""
     settings = node_settings(tmp_path, free_port())
     inbox = Inbox(tmp_path / "inbox", 0)
-    completeness = Completeness(1.0, time.monotonic)
+    completeness = Completeness(QuietRule(1.0), time.monotonic)
     scp = StorageSCP(settings, inbox, completeness)
     scp.start()
     yield SimpleNamespace(
@@ -110,6 +109,8 @@ def test_lossy_images_and_other_kinds_are_not_accepted(node, sop_class, syntax):
 
 
 class EndedAssociation:
+    requestor = SimpleNamespace(ae_title="TEST", address="127.0.0.1")
+
     def is_alive(self):
         return False
 
@@ -137,7 +138,7 @@ def store_event(instance):
 def test_the_status_says_what_the_sender_can_do(tmp_path, item, reserve_bytes, status):
     """0xA700 means later, 0xC000 never; Success means on disk."""
     inbox = Inbox(tmp_path, reserve_bytes)
-    completeness = Completeness(1.0, time.monotonic)
+    completeness = Completeness(QuietRule(1.0), time.monotonic)
 
     assert handle_store(store_event(received(item)), inbox, completeness) == status
 
@@ -146,7 +147,7 @@ def test_a_port_that_is_taken_may_become_free(tmp_path):
     """It is waited for; the message names the field and the remedy."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = node_settings(tmp_path, taken.getsockname()[1])
-        scp = StorageSCP(settings, Inbox(tmp_path, 0), Completeness(1.0, time.monotonic))
+        scp = StorageSCP(settings, Inbox(tmp_path, 0), Completeness(QuietRule(1.0), time.monotonic))
 
         with pytest.raises(InstallationError, match=r"\[node\] port: cannot listen .*ss -ltnp"):
             scp.start()

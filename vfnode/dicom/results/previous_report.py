@@ -15,7 +15,7 @@ from vfnode.errors import ResultError
 
 @dataclass(frozen=True)
 class PreviousReport:
-    """Identity and date of the SR of an earlier run on the same series."""
+    """Identity and date of the SR that was valid of the same study so far."""
 
     study_instance_uid: str
     series_instance_uid: str

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 
 from vfnode.dicom.picture.pictures import Pictures
 from vfnode.dicom.reading.ct_series import CTSeries, SeriesSource, SlicePlace
+from vfnode.dicom.reading.series_key import patient_digest
 from vfnode.dicom.results.previous_report import PreviousReport
 from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.uids import content_key, derive_uid
@@ -25,7 +26,7 @@ class ResultContext:
     series: SeriesSource
     settings: ResultSettings
     created: datetime
-    replaces: PreviousReport | None = None  #: the report of an earlier run on this series
+    replaces: PreviousReport | None = None  #: the report that was valid of this study so far
 
     def uid(self, kind: str) -> str:
         """UID of an object or series of this result: the same input gives the same UID."""
@@ -37,6 +38,8 @@ class ResultContext:
             [
                 self.settings.version,
                 self.settings.language,
+                patient_digest(self.series.header),
+                *([self.replaces.sop_instance_uid] if self.replaces else []),
                 *([report.reason.code] if report.reason else []),
             ],
         )

@@ -1,7 +1,8 @@
 """The compute child: holds the models warm, answers one JSON line with one.
 
 A request is ``{"command": "compute" | "build", "instances": [paths], "analysis": folder,
-"results": folder, "created": local time, "replaces": report or null}``; the answer is
+"results": folder, "created": local time, "replaces": report or null, "notes": [codes]}``, or
+``{"command": "compare", "pairs": [[path, path]]}``; the answer is
 ``{"result": {...}}`` or ``{"error": {"name": ..., "code": ..., "detail": ...}}``. The only
 module of the node that imports torch, and no other one imports it.
 """
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from vfnode.dicom.reading.same_image import is_same_image
 from vfnode.dicom.results.outputs import build_and_write
 from vfnode.dicom.results.settings import ResultSettings
 from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
@@ -28,6 +30,7 @@ from vfnode.node.compute.child_pipes import lines_of_parent, take_standard_outpu
 from vfnode.node.compute.series_reader import Reading, SeriesReader
 from vfnode.node.logs import configure_logs
 from vfnode.spine.genant import GenantLimits
+from vfnode.spine.reason import Reason
 from vfnode.spine.report import Analysis
 from vfnode.spine.volume import CTVolume
 
@@ -86,7 +89,8 @@ class Computer:
         found = self._reader.read(request["instances"])
         read_s = time.perf_counter() - began_s
         analysis = found if isinstance(found, Analysis) else self.warm().analyze(found.volume)
-        analysis = analysis.with_timing("read", read_s)
+        notes = tuple(Reason.from_code(code) for code in request.get("notes", ()))
+        analysis = analysis.with_timing("read", read_s).with_quality(notes)
         save_analysis(analysis, Path(request["analysis"]))
         reason = analysis.report.reason
         return {"reason": reason.to_dict() if reason else None}
@@ -102,10 +106,15 @@ class Computer:
         self._reader.forget()
         return {}
 
+    def compare(self, request: Request) -> dict[str, Any]:
+        """Whether both files of each pair show the same image; no decoder runs in the node."""
+        return {"same": [is_same_image(Path(a), Path(b)) for a, b in request["pairs"]]}
+
 
 _COMMANDS: dict[str, Callable[[Computer, Request], dict[str, Any]]] = {
     "compute": Computer.compute,
     "build": Computer.build,
+    "compare": Computer.compare,
 }
 
 

@@ -14,18 +14,19 @@ import structlog
 
 from vfnode.dicom.results.output_files import holds_fracture
 from vfnode.errors import (
-    ComputeError,
     InstallationError,
     ModelError,
     NotEvaluableError,
+    UnreadableInputError,
     VfnodeError,
     fault_of_installation,
 )
 from vfnode.node.compute.analysis_store import save_analysis
 from vfnode.node.compute.series_reader import refusal
 from vfnode.node.jobs.job import Job
-from vfnode.node.jobs.job_folder import job_folder, set_aside
+from vfnode.node.jobs.job_folder import job_folder, read_verdict, set_aside
 from vfnode.node.jobs.job_state import JobState
+from vfnode.node.jobs.ledger import PASSED
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.result_builder import ResultBuilder
 from vfnode.spine.reason import Reason
@@ -47,13 +48,16 @@ class Steps:
         self._sections = {each.name: each for each in parts.settings.destinations}
 
     def assemble(self, job_id: str) -> bool:
-        """Check that every image of the job is in the inbox, where its results need them."""
+        """Check that every image of the job is in the inbox, where its results need them.
+
+        A series for which a better one came while it waited is left.
+        """
         return self._with_machine(job_id, lambda: self._assemble(job_id), False)
 
     def compute(self, job_id: str) -> bool:
         """Analyse the series; the numbers stand in the job's folder afterwards.
 
-        Where that fails for good, they say so: silence would look like a normal spine.
+        Whatever fails, they say so: silence would look like a normal spine.
         """
         return self._with_machine(job_id, lambda: self._compute(job_id), False)
 
@@ -94,10 +98,12 @@ class Steps:
         return otherwise
 
     def _assemble(self, job_id: str) -> bool:
+        if self._job(job_id).stage == PASSED:
+            return False
         self._ledger.set_state(job_id, JobState.RUNNING, "assemble")
         if job_folder(self._parts.settings, job_id).is_built:
             return True
-        return self._done(job_id, self._builder.images)
+        return self._assembled(self._job(job_id))
 
     def _compute(self, job_id: str) -> bool:
         self._ledger.set_state(job_id, JobState.RUNNING, "compute")
@@ -105,11 +111,11 @@ class Steps:
         if self._job(job_id).reason_code == Reason.COMPUTE_FAILED.code:  # a person tries again
             set_aside(folder)
             self._ledger.set_reason(job_id, "", "")
-        return folder.is_built or self._done(job_id, self._analyse)
+        return folder.is_built or self._analyse(self._job(job_id))
 
     def _build(self, job_id: str) -> list[str]:
         self._ledger.set_state(job_id, JobState.RUNNING, "build")
-        if not self._done(job_id, self._builder.build):
+        if not self._built(self._job(job_id)):
             return []
         is_positive = holds_fracture(job_folder(self._parts.settings, job_id).results)
         chosen = [
@@ -121,35 +127,61 @@ class Steps:
             self._ledger.settle(job_id)
         return chosen
 
-    def _done(self, job_id: str, work: Callable[[Job], object]) -> bool:
-        """Do a part of a job; where that cannot be, the job says why."""
+    def _assembled(self, job: Job) -> bool:
         try:
-            work(self._job(job_id))
-        except NotEvaluableError as error:
-            log.warning("job rejected", job_id=job_id, code=error.code, reason=error.detail)
-            self._ledger.set_reason(job_id, error.code, error.detail)
-            self._ledger.set_state(job_id, JobState.REJECTED)
-            return False
-        except (InstallationError, ModelError):
-            raise
-        except VfnodeError as error:
-            self.fail(job_id, str(error))
+            self._builder.images(job)
+        except UnreadableInputError as error:
+            self.fail(job.job_id, str(error))
             return False
         return True
 
-    def _analyse(self, job: Job) -> None:
+    def _analyse(self, job: Job) -> bool:
+        verdict = read_verdict(job_folder(self._parts.settings, job.job_id))
+        if verdict and verdict.is_chosen and verdict.code:
+            self._refuse(job, Reason.from_code(verdict.code), verdict.reason)
+            return True
         try:
             self._builder.analyse(job)
-        except ComputeError as error:
-            self._answer_failure(job.job_id, str(error))
+        except NotEvaluableError as error:
+            self._refuse(job, Reason.from_code(error.code), error.detail)
+        except UnreadableInputError as error:
+            self._refuse(job, Reason.UNREADABLE, str(error))
+        except (InstallationError, ModelError):
+            raise
+        except VfnodeError as error:
+            self._refuse(job, Reason.COMPUTE_FAILED, str(error))
+        return True
 
-    def _answer_failure(self, job_id: str, reason: str) -> None:
-        """Go on with an analysis that says that there is none; a person is needed as well."""
-        log.error("compute failed", job_id=job_id, reason=reason)
+    def _built(self, job: Job) -> bool:
+        try:
+            self._builder.build(job)
+        except (InstallationError, ModelError):
+            raise
+        except VfnodeError as error:
+            if job_folder(self._parts.settings, job.job_id).results.exists():
+                self.fail(job.job_id, str(error))  # a PACS may have the true ones
+                return False
+            return self._answered(job, str(error))
+        return True
+
+    def _answered(self, job: Job, trouble: str) -> bool:
+        """Where the results fail their check: a report that says that there are none."""
+        self._refuse(job, Reason.COMPUTE_FAILED, trouble)
+        try:
+            self._builder.build(job)
+        except VfnodeError as error:  # not one header is good enough for an answer
+            self.fail(job.job_id, f"{trouble}; and no answer can be made: {error}")
+            return False
+        return True
+
+    def _refuse(self, job: Job, reason: Reason, detail: str) -> None:
+        """Go on with an analysis that says that nothing was measured, and why."""
+        tell = log.error if reason is Reason.COMPUTE_FAILED else log.warning
+        tell("series refused", job_id=job.job_id, code=reason.code, reason=detail)
         settings = self._parts.settings
-        analysis = refusal(Reason.COMPUTE_FAILED, settings.results.limits())
-        save_analysis(analysis, job_folder(settings, job_id).analysis)
-        self._ledger.set_reason(job_id, Reason.COMPUTE_FAILED.code, reason)
+        analysis = refusal(reason, settings.results.limits())
+        save_analysis(analysis, job_folder(settings, job.job_id).analysis)
+        self._ledger.set_reason(job.job_id, reason.code, detail)
 
     def _job(self, job_id: str) -> Job:
         return self._ledger.jobs(job_id)[0]

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from vfnode.node.jobs.analysis_steps import Steps
 from vfnode.node.jobs.delivery_steps import DELIVERIES_AT_ONCE, DeliverySteps
+from vfnode.node.jobs.study_steps import StudySteps
 from vfnode.node.settings.settings import Settings
 
 ANALYSE, DELIVER = "analyse_series", "deliver_results"
@@ -27,7 +28,7 @@ RECOVERIES = 20  #: of one workflow; more deaths of the node on one series are n
 
 # Fixed, as DBOS would else derive it from the source: a new release would leave the work
 # of the old one lying. Raise it only when a workflow's order of steps changes.
-WORKFLOW_VERSION = "1"
+WORKFLOW_VERSION = "2"
 
 log = structlog.get_logger()
 
@@ -95,7 +96,7 @@ def register_queues() -> None:
     )
 
 
-def register(steps: Steps, delivery: DeliverySteps) -> Begin:
+def register(steps: Steps, study: StudySteps, delivery: DeliverySteps) -> Begin:
     """Make the two workflows of these steps known to DBOS."""
 
     @DBOS.workflow(name=DELIVER, max_recovery_attempts=RECOVERIES)
@@ -105,15 +106,25 @@ def register(steps: Steps, delivery: DeliverySteps) -> Begin:
         if pause_s is not None:
             begin.deliver(delivery_id(*following), *following, pause_s)
 
+    def answer(job_id: str, run: int) -> None:
+        """Have the next series of the study tried, or the results made and sent."""
+        following = DBOS.run_step({"name": "next"}, study.next_series, job_id)
+        if following:
+            DBOS.run_step({"name": "hand over"}, study.hand_over, job_id, following)
+            begin.analyse(following, 1, 0.0)
+            return
+        speaker = DBOS.run_step({"name": "speaker"}, study.speaker, job_id)
+        for destination in DBOS.run_step({"name": "build"}, steps.build, speaker):
+            first = (speaker, destination, run, 1)
+            begin.deliver(delivery_id(*first), *first, 0.0)
+
     @DBOS.workflow(name=ANALYSE, max_recovery_attempts=RECOVERIES)
     def analyse(job_id: str, run: int) -> None:
         with _failing_visibly(steps, job_id):
             if DBOS.run_step({"name": "assemble"}, steps.assemble, job_id) and DBOS.run_step(
                 {"name": "compute"}, steps.compute, job_id
             ):
-                for destination in DBOS.run_step({"name": "build"}, steps.build, job_id):
-                    first = (job_id, destination, run, 1)
-                    begin.deliver(delivery_id(*first), *first, 0.0)
+                answer(job_id, run)
             pause_s = DBOS.run_step({"name": "again"}, steps.pause_s, job_id, run)
             if pause_s is not None:
                 begin.analyse(job_id, run + 1, pause_s)

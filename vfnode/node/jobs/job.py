@@ -50,6 +50,7 @@ class Job:
     run: int  #: 1, and one more for each retry by a person
     created_at: datetime
     updated_at: datetime
+    replaces: str = ""  #: job whose report the one of this job replaces
     sender: str = ""  #: AE title@address; empty where it is not known any more
     image_bytes: int = 0
     grade: str = ""  #: of the patient; empty where there is none

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vfnode.durable_files import is_whole, move_folder, read_json, write_json
 from vfnode.node.jobs.job import Job, job_id_of
+from vfnode.node.jobs.series_choice import Verdict
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.settings.settings import Settings
 
@@ -75,6 +76,12 @@ def images_of(job: Job, settings: Settings, inbox: Inbox) -> list[Path]:
         return []
     write_json(folder.instances, [str(path) for path in held])
     return held
+
+
+def read_verdict(folder: JobFolder) -> Verdict | None:
+    """What became of the series of a job; None where that is not yet, or no longer, known."""
+    found = read_json(folder.choice)
+    return Verdict(**found) if found else None
 
 
 def set_aside(folder: JobFolder) -> None:

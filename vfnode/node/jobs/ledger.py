@@ -24,6 +24,8 @@ from vfnode.node.moment import now_utc, utc
 from vfnode.node.schema import make_tables
 from vfnode.node.tables import deliveries, jobs, receipts
 
+PASSED = "choose"  #: stage of a job whose series was passed over
+
 
 class Ledger(DeliveryEntries):
     """Jobs, deliveries and receipts in the database of a node."""
@@ -97,11 +99,14 @@ class Ledger(DeliveryEntries):
         """Record the grade of the patient; empty where none could be given."""
         self._update(jobs, {"job_id": job_id}, grade=grade)
 
+    def set_replaces(self, job_id: str, replaced: str) -> None:
+        """The report of a job replaces that of another one."""
+        self._update(jobs, {"job_id": job_id}, replaces=replaced)
+
     def set_run(self, job_id: str, run: int) -> None:
         """A person started the job once more."""
         self._update(jobs, {"job_id": job_id}, run=run)
 
-    @patient
     def jobs(self, job_id: str | None = None, series_uid: str | None = None) -> list[Job]:
         """All jobs, oldest first, or those with this identifier or of this series."""
         wanted: list[ColumnElement[bool]] = [true()]
@@ -109,6 +114,18 @@ class Ledger(DeliveryEntries):
             wanted.append(jobs.c.job_id == job_id)
         if series_uid is not None:
             wanted.append(jobs.c.series_instance_uid == series_uid)
+        return self._select(*wanted)
+
+    def chosen_jobs(self, study_uid: str) -> list[Job]:
+        """The jobs of a study, of whatever patients, whose series were not passed over."""
+        return self._select(jobs.c.study_instance_uid == study_uid, jobs.c.stage != PASSED)
+
+    def passed_over_jobs(self, study_uid: str) -> list[Job]:
+        """The others."""
+        return self._select(jobs.c.study_instance_uid == study_uid, jobs.c.stage == PASSED)
+
+    @patient
+    def _select(self, *wanted: ColumnElement[bool]) -> list[Job]:
         chosen = select(jobs.c.job_id).where(*wanted)
         query = select(jobs).where(*wanted).order_by(jobs.c.created_at, jobs.c.job_id)
         with self._engine.connect() as connection:

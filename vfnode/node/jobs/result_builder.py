@@ -10,8 +10,9 @@ import structlog
 from vfnode.dicom.results.output_files import file_of
 from vfnode.errors import ComputeError, UnreadableInputError, VfnodeError
 from vfnode.node.jobs.job import Job
-from vfnode.node.jobs.job_folder import SET_ASIDE, images_of, job_folder
+from vfnode.node.jobs.job_folder import SET_ASIDE, images_of, job_folder, read_verdict
 from vfnode.node.jobs.parts import Parts
+from vfnode.node.jobs.study import predecessor
 
 COMPUTE_ATTEMPTS = 2
 
@@ -68,6 +69,7 @@ class ResultBuilder:
 
     def _ask_twice(self, command: str, job: Job) -> dict[str, Any]:
         folder = job_folder(self._parts.settings, job.job_id)
+        verdict = read_verdict(folder)
         earlier = self._earlier_report(job) if command == "build" else None
         request = {
             "command": command,
@@ -76,6 +78,7 @@ class ResultBuilder:
             "results": str(folder.results),
             "created": f"{job.created_at.astimezone().replace(tzinfo=None)}",
             "replaces": str(earlier) if earlier else None,
+            "notes": list(verdict.notes) if verdict else [],
         }
         for attempt in range(1, COMPUTE_ATTEMPTS):
             try:
@@ -87,19 +90,17 @@ class ResultBuilder:
     def _earlier_report(self, job: Job) -> Path | None:
         """The report that the next one of this job replaces; None where there is none.
 
-        That of a computation that failed before, else the newest one of an earlier job on the
-        same series: one with fewer slices.
+        That of a computation that failed before, else the one that is valid of its study.
         """
         name = file_of("report")
         set_aside = job_folder(self._parts.settings, job.job_id).path / SET_ASIDE / name
         if set_aside.exists():
             return set_aside
-        for other in reversed(self._parts.ledger.jobs(series_uid=job.series_instance_uid)):
-            report = job_folder(self._parts.settings, other.job_id).results / name
-            is_earlier = other.created_at < job.created_at and other.series_key == job.series_key
-            if is_earlier and self._is_whole(other) and report.exists():
-                return report
-        return None
+        earlier = predecessor(self._parts, job)
+        if earlier is None or not self._is_whole(earlier):
+            return None
+        self._parts.ledger.set_replaces(job.job_id, earlier.job_id)
+        return job_folder(self._parts.settings, earlier.job_id).results / name
 
     def _is_whole(self, other: Job) -> bool:
         """Whether an earlier job has its results, mended if need be."""

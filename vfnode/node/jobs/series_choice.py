@@ -20,6 +20,8 @@ from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.node.settings.choice import ChoiceSection
 from vfnode.spine.reason import Reason
 
+PASSED_OVER = "other-series-preferred"  #: code of a series that waits in case the better fails
+TOLD_REASONS = 5  #: at most, of what a chosen series has before the others
 SHARP_KERNEL = re.compile(r"(?i)lung|bone|^[bh]r?[6-9]\d|sharp|edge|yc|yd|fc5|fc8|^d$")
 
 
@@ -28,8 +30,9 @@ class Verdict:
     """What becomes of a series."""
 
     is_chosen: bool
-    code: str
+    code: str  #: of a chosen series: why it is refused all the same; empty where it is measured
     reason: str
+    notes: Sequence[str] = ()  #: codes of what its result must say
 
 
 @dataclass(frozen=True)
@@ -76,33 +79,55 @@ RANKING: Sequence[Criterion] = (
 )
 
 
-def judge(key: SeriesKey, study: Mapping[SeriesKey, SeriesFacts], rules: ChoiceSection) -> Verdict:
-    """Whether this series of a study is analysed.
+def choose(
+    study: Mapping[SeriesKey, SeriesFacts | None], rules: ChoiceSection
+) -> dict[SeriesKey, Verdict]:
+    """What becomes of each series of a study; the work grows with their number alone.
 
     Args:
-        study: the facts of every readable series of the study.
+        study: the facts of every series of one patient's study; None where none can be read.
     """
-    facts = study.get(key)
-    if facts is None:
-        return Verdict(True, "", "no header could be read; left to the reader")
-    refusal = _unsuitable(facts, rules)
-    if refusal is not None:
-        return refusal
-    if rules.series == "all":
-        return Verdict(True, "", "every series is analysed (choice.series)")
-    others = {
-        other: found
-        for other, found in study.items()
-        if other != key and _unsuitable(found, rules) is None
+    refused = {
+        key: refusal
+        for key, facts in study.items()
+        if facts is not None and (refusal := _unsuitable(facts, rules))
     }
-    reasons = []
-    for other, found in sorted(others.items()):
-        sign, reason = _compare(facts, found)
-        if sign < 0 or (sign == 0 and other < key):
-            name = other.series_instance_uid
-            return Verdict(False, "other-series-preferred", f"series {name} is preferred: {reason}")
-        reasons.append(reason)
-    return Verdict(True, "", "; ".join(reasons) or "the only suitable series of the study")
+    suitable = ranked({key: facts for key, facts in study.items() if key not in refused})
+    if rules.series == "all":
+        told = Verdict(True, "", "every series is analysed (choice.series)")
+        return {**refused, **dict.fromkeys(suitable, told)}
+    if not suitable:
+        return {**refused, **_spokesman(refused)}
+    best, *others = suitable
+    compared = {other: _difference(study[best], study[other]) for other in others}
+    reasons = list(dict.fromkeys(compared.values()))[:TOLD_REASONS]
+    return {
+        **refused,
+        best: Verdict(True, "", "; ".join(reasons) or "the only suitable series of the study"),
+        **{
+            other: Verdict(
+                False, PASSED_OVER, f"series {best.series_instance_uid} is preferred: {reason}"
+            )
+            for other, reason in compared.items()
+        },
+    }
+
+
+def ranked(study: Mapping[SeriesKey, SeriesFacts | None]) -> list[SeriesKey]:
+    """Series in the order in which they are tried: what cannot be read comes last."""
+
+    def place(key: SeriesKey) -> tuple[object, ...]:
+        facts = study[key]
+        values = [] if facts is None else [-criterion.value(facts) for criterion in RANKING]
+        return facts is None, values, key
+
+    return sorted(study, key=place)
+
+
+def _spokesman(refused: Mapping[SeriesKey, Verdict]) -> dict[SeriesKey, Verdict]:
+    """The series that answers for a study of none but wrong quantities: the reader refuses it."""
+    not_hu = sorted(key for key, verdict in refused.items() if verdict.code == Reason.NOT_HU.code)
+    return {key: Verdict(True, "", refused[key].reason) for key in not_hu[:1]}
 
 
 def is_urgent(facts: SeriesFacts | None, rules: ChoiceSection) -> bool:
@@ -123,15 +148,14 @@ def _unsuitable(facts: SeriesFacts, rules: ChoiceSection) -> Verdict | None:
     return None
 
 
-def _compare(facts: SeriesFacts, other: SeriesFacts) -> tuple[int, str]:
+def _difference(better: SeriesFacts | None, other: SeriesFacts | None) -> str:
+    """The first criterion in which the other one is worse."""
+    if other is None or better is None:
+        return "no header of the other can be read" if better else "no header can be read"
     for criterion in RANKING:
-        mine, theirs = criterion.value(facts), criterion.value(other)
-        if mine != theirs:
-            told = f"{criterion.tell(facts)} against {criterion.tell(other)}"
-            if mine < theirs:
-                told = f"{criterion.tell(other)} against {criterion.tell(facts)}"
-            return (1 if mine > theirs else -1), f"{criterion.name}: {told}"
-    return 0, "alike in all; the lower UID"
+        if criterion.value(better) != criterion.value(other):
+            return f"{criterion.name}: {criterion.tell(better)} against {criterion.tell(other)}"
+    return "alike in all; the lower UID"
 
 
 def _slice_mm(facts: SeriesFacts) -> float:

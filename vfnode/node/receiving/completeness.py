@@ -1,18 +1,22 @@
 """When a series is complete: it has been quiet, and no association that fed it is open.
 
-The state is in memory only and is made again from the inbox after a restart: every
-series found there is looked at once more, and one that was analysed before leads to
-the same job, which starts nothing new.
+Both have an upper bound, so that a router that never hangs up starves nobody. The state is in
+memory only and is made again from the inbox after a restart: every series found there is looked
+at once more, and one that was analysed before leads to the same job, which starts nothing new.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 from vfnode.dicom.reading.series_key import SeriesKey
+
+Batch = tuple[SeriesKey, ...]  #: series of one study
 
 
 class Feeder(Protocol):
@@ -22,11 +26,44 @@ class Feeder(Protocol):
         """Whether more may come."""
 
 
+class Wait(Enum):
+    """What an arriving series waits for."""
+
+    IMAGES = "more images: the last one came a moment ago"
+    SENDER = "its sender, which keeps the association open"
+    SLICES = "slices that are missing within it"
+    STUDY = "other series of its study, which are arriving"
+    TURN = "its turn to be taken up"
+
+
+@dataclass(frozen=True)
+class QuietRule:
+    """How long a series is waited for, in seconds; see the settings of [receiving]."""
+
+    quiet_s: float
+    open_wait_s: float = 60.0
+    gap_wait_s: float = 0.0
+    study_wait_s: float = 0.0  #: 0 where a series does not wait for the others of its study
+
+
+@dataclass(frozen=True)
+class ArrivingSeries:
+    """A series that is not yet taken up, and why."""
+
+    key: SeriesKey
+    images: int  #: that came since it began to arrive; 0 where it stood in the inbox
+    quiet_s: float
+    waits_for: Wait
+    sender: str = ""  #: AE title@address
+
+
 @dataclass
 class _Arriving:
     last_arrival_s: float
-    looked_at_s: float | None = None  #: the arrival after which the geometry was looked at
-    has_gap: bool = False
+    images: int = 0
+    sender: str = ""
+    gap_arrival_s: float | None = None  #: the arrival after which slices were missing
+    in_hand_s: float | None = None  #: the arrival after which it was handed out
     feeders: set[Feeder] = field(default_factory=set)
 
 
@@ -34,35 +71,24 @@ class Completeness:
     """Which series still arrive, and which are ready for analysis.
 
     Args:
-        quiet_s: seconds without an instance after which a series is complete.
+        rule: how long is waited.
         now_s: a clock in seconds that never runs backwards.
-        gap_wait_s: the same where slices are missing within the series.
-        has_gap: whether they are; asked once after each quiet time.
-        by_study: whether a series waits for the others of its study as well.
     """
 
-    def __init__(
-        self,
-        quiet_s: float,
-        now_s: Callable[[], float],
-        gap_wait_s: float = 0.0,
-        has_gap: Callable[[SeriesKey], bool] = lambda _key: False,
-        *,
-        by_study: bool = False,
-    ) -> None:
-        self._quiet_s = quiet_s
+    def __init__(self, rule: QuietRule, now_s: Callable[[], float]) -> None:
+        self._rule = rule
         self._now_s = now_s
-        self._gap_wait_s = gap_wait_s
-        self._has_gap = has_gap
-        self._by_study = by_study
+        self._longest_wait_s = rule.study_wait_s or rule.open_wait_s
         self._arriving: dict[SeriesKey, _Arriving] = {}
         self._lock = threading.Lock()
 
-    def arrived(self, key: SeriesKey, feeder: Feeder) -> None:
-        """An instance of this series was stored."""
+    def arrived(self, key: SeriesKey, feeder: Feeder, sender: str = "") -> None:
+        """An instance of this series was stored, from this AE title@address."""
         with self._lock:
             state = self._arriving.setdefault(key, _Arriving(0.0))
             state.last_arrival_s = self._now_s()
+            state.images += 1
+            state.sender = sender
             state.feeders.add(feeder)
 
     def found(self, keys: Iterable[SeriesKey]) -> None:
@@ -72,54 +98,97 @@ class Completeness:
                 self._arriving.setdefault(key, _Arriving(self._now_s()))
 
     def is_arriving(self, key: SeriesKey) -> bool:
-        """Whether the series is not yet settled."""
+        """Whether the series is not yet taken up."""
         with self._lock:
             return key in self._arriving
 
-    def settle(self, start: Callable[[SeriesKey], None]) -> None:
-        """Call ``start`` for every complete series and forget it.
-
-        A series for which ``start`` raises stays, so that the next sweep tries again;
-        one that gets an instance meanwhile stays as well.
-        """
-        failures: list[Exception] = []
-        for key, arrival_s in self._complete():
-            try:
-                self._settle_one(key, arrival_s, start)
-            except Exception as error:  # noqa: BLE001 - one series must not hold up the others
-                failures.append(error)
-        if failures:
-            raise failures[0]  # for the clock, which logs it
-
-    def _settle_one(
-        self, key: SeriesKey, arrival_s: float, start: Callable[[SeriesKey], None]
-    ) -> None:
-        if self._waits_for_a_gap(key, arrival_s):
-            return
-        start(key)
+    def sender_of(self, key: SeriesKey) -> str:
+        """Who sent the last instance of an arriving series; empty where it is not known."""
         with self._lock:
-            if self._arriving[key].last_arrival_s == arrival_s:
-                del self._arriving[key]
+            state = self._arriving.get(key)
+            return state.sender if state else ""
 
-    def _waits_for_a_gap(self, key: SeriesKey, arrival_s: float) -> bool:
-        state = self._arriving[key]
-        if self._now_s() >= arrival_s + self._gap_wait_s:
-            return False
-        if state.looked_at_s != arrival_s:
-            state.has_gap = self._has_gap(key)
-            state.looked_at_s = arrival_s
-        return state.has_gap
-
-    def _complete(self) -> list[tuple[SeriesKey, float]]:
+    def arriving(self) -> tuple[ArrivingSeries, ...]:
+        """Every series that is not yet taken up, the longest quiet one first."""
         with self._lock:
-            quiet = {key: self._is_quiet(state) for key, state in self._arriving.items()}
-            busy = {key.study_instance_uid for key, is_quiet in quiet.items() if not is_quiet}
-            return [
-                (key, self._arriving[key].last_arrival_s)
-                for key, is_quiet in quiet.items()
-                if is_quiet and not (self._by_study and key.study_instance_uid in busy)
+            waits = self._waits()
+            listed = [
+                ArrivingSeries(
+                    key,
+                    state.images,
+                    self._idle_s(state),
+                    waits[key] or Wait.STUDY,
+                    state.sender,
+                )
+                for key, state in self._arriving.items()
             ]
+        return tuple(sorted(listed, key=lambda series: -series.quiet_s))
 
-    def _is_quiet(self, state: _Arriving) -> bool:
+    def ready(self) -> list[Batch]:
+        """Complete series, those of one study together; each is handed out once.
+
+        Who gets them says what became of them: :meth:`taken`, :meth:`put_back` or
+        :meth:`lacks_slices`.
+        """
+        studies: dict[str, list[SeriesKey]] = defaultdict(list)
+        with self._lock:
+            waits = self._waits()
+            busy = {self._unit(key) for key, wait in waits.items() if wait not in (None, Wait.TURN)}
+            for key, wait in waits.items():
+                state = self._arriving[key]
+                long_quiet = self._idle_s(state) >= self._longest_wait_s
+                if wait is None and (self._unit(key) not in busy or long_quiet):
+                    studies[key.study_instance_uid].append(key)
+                    state.in_hand_s = state.last_arrival_s
+        return [tuple(keys) for keys in studies.values()]
+
+    def taken(self, key: SeriesKey) -> None:
+        """Its job is on its way; an image that came meanwhile leads to another look."""
+        with self._lock:
+            state = self._arriving.get(key)
+            if state and state.last_arrival_s == state.in_hand_s:
+                del self._arriving[key]
+            elif state:
+                state.in_hand_s = None
+
+    def put_back(self, keys: Sequence[SeriesKey]) -> None:
+        """They could not be taken up: the next sweep tries again."""
+        with self._lock:
+            for key in keys:
+                if key in self._arriving:
+                    self._arriving[key].in_hand_s = None
+
+    def lacks_slices(self, key: SeriesKey) -> bool:
+        """Whether a series with a gap is waited for longer; it is put back then."""
+        with self._lock:
+            state = self._arriving.get(key)
+            if state is None or self._idle_s(state) >= self._rule.gap_wait_s:
+                return False
+            state.gap_arrival_s, state.in_hand_s = state.last_arrival_s, None
+            return True
+
+    def _waits(self) -> dict[SeriesKey, Wait | None]:
+        """What each series waits for, but for its study."""
+        return {key: self._wait(state) for key, state in self._arriving.items()}
+
+    def _wait(self, state: _Arriving) -> Wait | None:
+        idle_s = self._idle_s(state)
+        if idle_s < self._rule.quiet_s:
+            return Wait.IMAGES
+        if state.in_hand_s is not None:
+            return Wait.TURN
         state.feeders = {feeder for feeder in state.feeders if feeder.is_alive()}
-        return not state.feeders and state.last_arrival_s <= self._now_s() - self._quiet_s
+        if state.feeders and idle_s < self._rule.open_wait_s:
+            return Wait.SENDER
+        if state.gap_arrival_s == state.last_arrival_s and idle_s < self._rule.gap_wait_s:
+            return Wait.SLICES
+        return None
+
+    def _idle_s(self, state: _Arriving) -> float:
+        return self._now_s() - state.last_arrival_s
+
+    def _unit(self, key: SeriesKey) -> tuple[str, ...]:
+        """What is waited for as a whole, whatever patients its images name."""
+        if self._rule.study_wait_s:
+            return (key.study_instance_uid,)
+        return key.study_instance_uid, key.series_instance_uid

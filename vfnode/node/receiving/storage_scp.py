@@ -12,16 +12,9 @@ import time
 from collections.abc import Callable
 
 import structlog
-from pydicom import uid
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
-from pynetdicom.sop_class import (
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    LegacyConvertedEnhancedCTImageStorage,
-    StorageCommitmentPushModel,
-    Verification,
-)
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from vfnode.errors import (
@@ -34,8 +27,10 @@ from vfnode.errors import (
 from vfnode.node.dimse import keep_identifiers_out_of_logs, send_at_once
 from vfnode.node.receiving.admission import Admission, handle_requested
 from vfnode.node.receiving.completeness import Completeness
+from vfnode.node.receiving.ct_contexts import SOP_CLASSES, TRANSFER_SYNTAXES
 from vfnode.node.receiving.inbox import Arrival, Inbox
 from vfnode.node.receiving.limited_server import LimitedServer, PortLimits
+from vfnode.node.receiving.other_objects import OtherObjects, other_contexts
 from vfnode.node.receiving.received_instance import ReceivedInstance
 from vfnode.node.settings.settings import Settings
 from vfnode.node.tls import server_context
@@ -44,25 +39,6 @@ from vfnode.node.tls import server_context
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
-
-SOP_CLASSES = (
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    LegacyConvertedEnhancedCTImageStorage,
-)
-TRANSFER_SYNTAXES = (
-    uid.ExplicitVRLittleEndian,
-    uid.ImplicitVRLittleEndian,
-    uid.DeflatedExplicitVRLittleEndian,
-    uid.ExplicitVRBigEndian,
-    uid.JPEGLossless,
-    uid.JPEGLosslessSV1,
-    uid.JPEGLSLossless,
-    uid.JPEG2000Lossless,
-    uid.HTJ2KLossless,
-    uid.HTJ2KLosslessRPCL,
-    uid.RLELossless,
-)
 
 log = structlog.get_logger()
 
@@ -90,6 +66,7 @@ class StorageSCP:
         self._completeness = completeness
         self._on_commitment_report = on_commitment_report
         self._server: LimitedServer | None = None
+        self.other_objects = OtherObjects()
 
     def start(self) -> None:
         """Listen; returns at once.
@@ -103,7 +80,8 @@ class StorageSCP:
         handlers = [
             (evt.EVT_CONN_OPEN, send_at_once),
             (evt.EVT_REQUESTED, handle_requested, [Admission(self._settings)]),
-            (evt.EVT_C_STORE, handle_store, [self._inbox, self._completeness]),
+            (evt.EVT_ACCEPTED, self.other_objects.handle_accepted),
+            (evt.EVT_C_STORE, self._handle_store),
             (evt.EVT_C_ECHO, handle_echo),
         ]
         entity = _application_entity(self._settings)
@@ -123,6 +101,12 @@ class StorageSCP:
         except OSError as error:
             raise _not_listening(f"{node.host}:{node.port}", error) from error
         threading.Thread(target=self._server.serve_forever, daemon=True, name="port").start()
+
+    def _handle_store(self, event: Event) -> int:
+        if event.request.AffectedSOPClassUID in SOP_CLASSES:
+            return handle_store(event, self._inbox, self._completeness)
+        self.other_objects.drop(event)
+        return SUCCESS
 
     def stop(self, patience_s: float) -> None:
         """Take no more associations, let the open ones end, abort those that do not."""
@@ -179,8 +163,14 @@ def handle_store(event: Event, inbox: Inbox, completeness: Completeness) -> int:
         return CANNOT_UNDERSTAND
     if arrival is Arrival.CONFLICTING:
         log.warning("other bytes under a known UID; both are kept", sop_instance_uid=uid)
-    completeness.arrived(key, event.assoc)
+    completeness.arrived(key, event.assoc, sender_of(event))
     return SUCCESS
+
+
+def sender_of(event: Event) -> str:
+    """Who sent something: AE title@address."""
+    requestor = event.assoc.requestor
+    return f"{str(requestor.ae_title).strip()}@{requestor.address}"
 
 
 def handle_echo(_event: Event) -> int:
@@ -200,4 +190,7 @@ def _application_entity(settings: Settings) -> AE:
     entity.add_supported_context(Verification)
     for sop_class in SOP_CLASSES:
         entity.add_supported_context(sop_class, list(TRANSFER_SYNTAXES))
+    if settings.receiving.other_objects == "drop":
+        for context in other_contexts():
+            entity.add_supported_context(context.abstract_syntax, context.transfer_syntax)
     return entity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -29,6 +30,27 @@ class ReceivingSection(Section):
         "slices are missing within it: the rest may be on its way. Then the series "
         "is analysed as it is, or rejected with a reason; late slices start another "
         "run.",
+    )
+    open_wait_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=86400,
+        description="Seconds without a new instance after which a series is complete although the "
+        "association that fed it is still open, as routers keep theirs for ever. At least quiet_s.",
+    )
+    study_wait_s: float = Field(
+        default=600.0,
+        gt=0,
+        le=86400,
+        description="Seconds that a complete series waits at most for other series of its study "
+        "that are still arriving (choice.series = 'best'). One that comes later and is better "
+        "replaces its result.",
+    )
+    other_objects: Literal["refuse", "drop"] = Field(
+        default="refuse",
+        description="What becomes of objects that are no CT. 'refuse': their classes are not "
+        "accepted, which is logged. 'drop': they are taken and not kept, for routers that send "
+        "whole studies and break off at the first refusal.",
     )
     max_associations: int = Field(
         default=25,
