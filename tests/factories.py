@@ -12,8 +12,9 @@ import numpy as np
 from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
 from vfnode.dicom.reading.ct_series import CTSeries, read_ct_series
 from vfnode.spine.curve import SpineCurve
+from vfnode.spine.finding import VertebraFinding
 from vfnode.spine.reason import Reason
-from vfnode.spine.report import Analysis, FractureReport, ModelUsed, VertebraFinding
+from vfnode.spine.report import Analysis, FractureReport, ModelUsed
 from vfnode.spine.straighten import StraightenedSagittal, straighten
 from vfnode.spine.vertebra import VertebralLevel
 from vfnode.spine.volume import CTVolume
@@ -109,7 +110,7 @@ def make_finding(body: Body, sagittal: StraightenedSagittal, centre_mm: float) -
         objectness=0.98,
         keypoints_patient_mm=sagittal.to_patient(points),
         keypoints_sagittal_mm=points,
-        uncertainty_mm=0.6,
+        uncertainty_mm=np.full(3, 0.6),
         withheld=body.withheld,
     )
 

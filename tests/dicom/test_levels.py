@@ -81,10 +81,10 @@ def test_the_words_say_that_names_may_be_shifted(answers):
     conclusion = children(report, "126010")[0].ContentSequence[0]
     said = children(conclusion, "121106")[0].TextValue
 
-    assert "smallest G 0.70 at T9? (moderate)" in said
+    assert "T9?: moderate wedge, 30 % height loss" in said
     assert "level uncertain, may be shifted by one (93%)" in said
     assert "all may be shifted by one" in said
-    assert "Not graded: T11? (Metal in or beside a vertebral body" in said
+    assert "Not assessed: T11? (Metal in or beside a vertebral body" in said
 
 
 def test_uncertain_names_reach_fhir_hl7_and_the_liaison_list(answers):
@@ -101,7 +101,7 @@ def test_uncertain_names_reach_fhir_hl7_and_the_liaison_list(answers):
     assert (certainty["code"], certainty["display"]) == ("64957009", "Uncertain")
     assert any("VF-LEVEL-CERT" in line and "|T9|64957009^Uncertain" in line for line in message)
     assert any("VF-QUALITY" in line and "VF-R13" in line for line in message)
-    assert told["abnormal vertebrae"] == "T9? moderate 0.70"
+    assert told["abnormal vertebrae"] == "T9? moderate 30%"
     assert told["limitations"] == "level-uncertain; metal"
 
 

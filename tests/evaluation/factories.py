@@ -9,8 +9,9 @@ import numpy as np
 from vfnode.evaluation.cases import Body, Reading
 from vfnode.evaluation.results import CaseResult, Pair
 from vfnode.spine.curve import SpineCurve
+from vfnode.spine.finding import VertebraFinding
 from vfnode.spine.reason import Reason
-from vfnode.spine.report import Analysis, FractureReport, VertebraFinding
+from vfnode.spine.report import Analysis, FractureReport
 from vfnode.spine.vertebra import VertebralLevel
 from vfnode.spine.volume import CTVolume
 
@@ -70,7 +71,7 @@ class Remembered:
                 objectness=1.0,
                 keypoints_patient_mm=one.keypoints_mm,
                 keypoints_sagittal_mm=np.zeros((3, 2, 2)),
-                uncertainty_mm=self.uncertainty_mm,
+                uncertainty_mm=np.full(3, self.uncertainty_mm),
                 withheld=None if one.complete else Reason.CUT_VERTEBRA,
             )
             for one in self.reading.bodies

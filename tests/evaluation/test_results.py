@@ -63,7 +63,7 @@ def test_a_case_is_measured_by_its_analyzer():
     result = measure(case, Remembered(column(1.0, 0.8), uncertainty_mm=0.4))
 
     assert [round(pair.found.ratio, 6) for pair in result.pairs] == [1.0, 0.8]
-    assert result.pairs[0].found.uncertainty_mm == 0.4
+    assert list(result.pairs[0].found.uncertainty_mm) == [0.4, 0.4, 0.4]
     assert result.tags == {"slice distance": "up to 2 mm"}
     assert result.curve_mm == pytest.approx(0.0)
 

@@ -27,7 +27,9 @@ def seen(volume: CTVolume) -> Reading:
 
 
 def _sure(one: Body, uncertainty_mm: float = 1.0) -> Body:
-    return Body(one.centre_mm, one.keypoints_mm, one.level, uncertainty_mm=uncertainty_mm)
+    return Body(
+        one.centre_mm, one.keypoints_mm, one.level, uncertainty_mm=np.full(3, uncertainty_mm)
+    )
 
 
 OPTIONS = Options(lambda _: (empty_volume(), column(1.0, 1.0)), seen, rounds=3)

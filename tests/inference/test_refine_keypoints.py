@@ -101,7 +101,7 @@ def test_without_bodies_there_is_nothing_to_refine():
         volume, np.zeros((0, 3, 2, 3)), np.zeros((0, 3)), loaded(nn.Identity())
     )
 
-    assert (points.shape, spread.shape, objectness.shape) == ((0, 3, 2, 3), (0,), (0,))
+    assert (points.shape, spread.shape, objectness.shape) == ((0, 3, 2, 3), (0, 3, 2), (0,))
 
 
 def test_a_soft_argmax_points_at_the_middle_of_a_symmetric_peak():

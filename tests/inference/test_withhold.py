@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from tests.factories import make_volume
-from vfnode.inference.withhold import OVERLAP_MM, UNCERTAIN_MM, overlap_mm, withheld_reasons
+from vfnode.inference.bodies import LevelNames
+from vfnode.inference.withhold import (
+    OVERLAP_MM,
+    level_reasons,
+    overlap_mm,
+    unreadable,
+    withheld_reasons,
+)
+from vfnode.spine.genant import GenantLimits
 from vfnode.spine.reason import Reason
 from vfnode.spine.volume import CTVolume
 
@@ -33,27 +41,71 @@ def test_two_bodies_that_reach_into_each_other_are_both_doubted():
     points = np.array([body(25, 26), body(0, 30), body(-25)])
 
     assert overlap_mm(points) == pytest.approx([3, 3, 0])
-    reasons = withheld_reasons(make_volume(), inside(points), np.full(3, 0.5))
-    assert reasons == [Reason.UNCERTAIN_KEYPOINTS, Reason.UNCERTAIN_KEYPOINTS, None]
     assert OVERLAP_MM < 3
 
 
+def test_what_hides_the_endplates_is_the_border_or_foreign_material():
+    """A body outside the images is cut."""
+    near = inside(np.array([body(0)]))
+    far = near + np.array([0.0, 500.0, 0.0])
+
+    assert unreadable(make_volume(), np.concatenate([near, far])) == [None, Reason.CUT_VERTEBRA]
+
+
 @pytest.mark.parametrize(
-    ("uncertainty_mm", "reason"),
-    [(UNCERTAIN_MM, None), (UNCERTAIN_MM + 0.1, Reason.UNCERTAIN_KEYPOINTS)],
+    ("hidden", "level", "doubtful", "reason"),
+    [
+        (Reason.CUT_VERTEBRA, Reason.OUTSIDE_GRADED_LEVELS, True, Reason.CUT_VERTEBRA),
+        (None, Reason.OUTSIDE_GRADED_LEVELS, True, Reason.OUTSIDE_GRADED_LEVELS),
+        (None, None, True, Reason.UNCERTAIN_KEYPOINTS),
+        (None, None, False, None),
+    ],
 )
-def test_an_uncertain_body_gets_no_grade(uncertainty_mm, reason):
-    """Said with a coded reason, never graded by chance."""
-    found = withheld_reasons(make_volume(), inside(np.array([body(0)])), np.array([uncertainty_mm]))
-
-    assert found == [reason]
+def test_the_border_is_the_first_reason_and_doubt_the_last(hidden, level, doubtful, reason):
+    """A cut body is cut, however uncertain it is, and wherever in the column."""
+    assert withheld_reasons([hidden], [level], np.array([doubtful])) == [reason]
 
 
-def test_the_border_is_the_first_reason():
-    """A cut body is cut, however uncertain it is."""
-    far = inside(np.array([body(0)])) + np.array([0.0, 500.0, 0.0])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("C2", Reason.OUTSIDE_GRADED_LEVELS),
+        ("T3", Reason.OUTSIDE_GRADED_LEVELS),
+        ("T4", None),
+        ("T13", None),
+        ("L4", None),
+        ("L5", Reason.OUTSIDE_GRADED_LEVELS),
+        ("S1", Reason.OUTSIDE_GRADED_LEVELS),
+    ],
+)
+def test_only_the_levels_that_genant_graded_get_a_grade(name, reason):
+    """T4 to L4; neck, upper chest and L5 have shapes of their own."""
+    levels = LevelNames(("unknown",), (name,), ((name,),), np.array([0.3]))
 
-    assert withheld_reasons(make_volume(), far, np.array([9.0])) == [Reason.CUT_VERTEBRA]
+    assert level_reasons(levels, GenantLimits()) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("plausible", "reason"),
+    [
+        (("T7", "T8", "T9"), None),
+        (("T3", "T4"), Reason.LEVEL_UNKNOWN),
+        (("T1", "T2"), Reason.OUTSIDE_GRADED_LEVELS),
+    ],
+)
+def test_a_name_that_does_not_matter_need_not_be_known(plausible, reason):
+    """A body without a name is graded where all names that it may have are graded."""
+    levels = LevelNames(("unknown",), plausible[:1], (plausible,), np.array([0.3]))
+
+    assert level_reasons(levels, GenantLimits()) == [reason]
+
+
+def test_a_site_may_grade_other_levels():
+    """A setting; the result says which."""
+    wide = GenantLimits(first_level="T1", last_level="L5")
+    levels = LevelNames(("T1", "C2"), ("T1", "C2"), (("T1",), ("C2",)), np.ones(2))
+
+    assert level_reasons(levels, wide) == [None, Reason.OUTSIDE_GRADED_LEVELS]
 
 
 def hidden(volume, places, axis=0):
@@ -68,7 +120,7 @@ def test_a_body_in_which_an_image_is_missing_gets_no_grade(places, reason):
     """One place within it is enough; one that lies in a body further down is not."""
     volume = hidden(make_volume(), places)
 
-    assert withheld_reasons(volume, inside(np.array([body(0)])), np.array([0.5])) == [reason]
+    assert unreadable(volume, inside(np.array([body(0)]))) == [reason]
 
 
 def test_what_is_image_is_known_however_the_volume_is_turned():
@@ -84,7 +136,7 @@ def test_what_is_image_is_known_however_the_volume_is_turned():
     bodies = inside(np.array([body(0)]))
 
     for each in (volume, turned, turned.canonical()):
-        assert withheld_reasons(each, bodies, np.array([0.5])) == [Reason.NO_IMAGE]
+        assert unreadable(each, bodies) == [Reason.NO_IMAGE]
 
 
 def flipped(affine, axis, size):
@@ -104,6 +156,4 @@ def test_a_body_that_reaches_into_filling_gets_no_grade(value):
 
     filled = CTVolume(hu, volume.affine)
 
-    assert withheld_reasons(filled, inside(np.array([body(0)])), np.array([0.5])) == [
-        Reason.NO_IMAGE
-    ]
+    assert unreadable(filled, inside(np.array([body(0)]))) == [Reason.NO_IMAGE]

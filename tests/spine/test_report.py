@@ -1,14 +1,17 @@
 """The report survives the way through a file and counts only what may count."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from vfnode.spine.curve import SpineCurve
-from vfnode.spine.genant import GenantGrade
+from vfnode.spine.expected_heights import Expectation
+from vfnode.spine.finding import VertebraFinding
+from vfnode.spine.genant import Deformity, GenantGrade, Measure
 from vfnode.spine.reason import Reason
-from vfnode.spine.report import FractureReport, ModelUsed, VertebraFinding
+from vfnode.spine.report import FractureReport, ModelUsed
 from vfnode.spine.vertebra import VertebralLevel
 
 
@@ -19,7 +22,7 @@ def finding(anterior_mm: float, z_mm: float, withheld: Reason | None = None) -> 
     points[:, 1, 2] = z_mm - np.array([anterior_mm, 25.0, 25.0])
     points[:, 0, 2] = z_mm
     return VertebraFinding(
-        VertebralLevel["UNKNOWN"], 0.0, 0.9, points, points[..., 1:], 0.5, withheld
+        VertebralLevel["UNKNOWN"], 0.0, 0.9, points, points[..., 1:], np.full(3, 0.5), withheld
     )
 
 
@@ -29,14 +32,51 @@ def report(*findings: VertebraFinding) -> FractureReport:
     return FractureReport(models, spine, findings, quality=(Reason.LEVEL_UNKNOWN,))
 
 
+def test_a_body_that_is_not_graded_has_no_grade_anywhere():
+    """Null in result.json, whatever its heights say."""
+    data = finding(10, 0, withheld=Reason.CUT_VERTEBRA).to_dict()
+
+    nothing = ("grade", "deformity", "measure", "probability_moderate", "borderline", "endplate")
+    assert [data[key] for key in nothing] == [None] * len(nothing)
+
+
+def expected(anterior_mm: float, others_mm: float) -> Expectation:
+    return Expectation(np.array([anterior_mm, others_mm, others_mm]), np.full(3, 0.04), 1.0)
+
+
+def test_the_grade_follows_the_greater_loss_and_says_which():
+    """A body that is low all over has lost nothing against itself."""
+    crushed = replace(finding(24, 0), expectation=expected(48, 50))
+
+    assert crushed.loss_own < 0.05
+    assert crushed.loss_expected == pytest.approx(0.5)
+    assert (crushed.grade, crushed.measure) == (GenantGrade.SEVERE, Measure.EXPECTED)
+    assert crushed.deformity is Deformity.CRUSH
+
+
+def test_without_expectations_the_body_is_its_own_measure():
+    """Too few bodies in the images."""
+    assert finding(18, 0).measure is Measure.ITSELF
+    assert finding(18, 0).loss_expected is None
+
+
+def test_moderate_is_said_only_where_it_is_more_probable_than_not():
+    """What the image does not show is no fracture."""
+    assert replace(finding(18, 0), probability_moderate=0.4).grade is GenantGrade.MILD
+    assert replace(finding(18, 0), probability_moderate=0.6).grade is GenantGrade.MODERATE
+
+
 def test_a_report_comes_back_from_json_unchanged():
     """What is written to disk between two steps is what the next step reads."""
-    data = json.loads(json.dumps(report(finding(18, 0), finding(24, -40)).to_dict()))
+    judged = replace(
+        finding(18, 0), expectation=expected(24, 25), probability_moderate=0.9, is_borderline=True
+    )
+    data = json.loads(json.dumps(report(judged, finding(24, -40)).to_dict()))
 
     assert FractureReport.from_dict(data).to_dict() == data
 
 
-def test_the_patient_takes_the_smallest_ratio():
+def test_the_patient_takes_the_worst_grade():
     """One moderate fracture among normal bodies makes a moderate patient."""
     assert report(finding(24, 0), finding(18, -40)).grade is GenantGrade.MODERATE
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from vfnode import __version__
-from vfnode.cli import jobs, models
+from vfnode.cli import calibrate, jobs, models
 from vfnode.cli.analyze import analyze
 from vfnode.cli.check import check
 from vfnode.cli.contact_sheet import contact_sheet
@@ -47,6 +47,7 @@ for command in (
     app.command()(command)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
+app.add_typer(calibrate.app, name="calibrate")
 
 
 def _print_version(wanted: bool) -> None:

@@ -19,12 +19,14 @@ def vertebra_name(vertebra: dict[str, Any], ordinal: int) -> str:
 
 def grade_shown(vertebra: dict[str, Any]) -> str:
     """The grade of a body, unless it was withheld."""
-    return str(vertebra["grade"]) if vertebra["not_evaluable"] is None else "not graded"
+    if vertebra["grade"] is None:
+        return "not graded"
+    return "borderline" if vertebra["borderline"] else str(vertebra["grade"])
 
 
 def style_of(vertebra: dict[str, Any]) -> str:
     """How a body's row is printed."""
-    return GRADE_STYLE[vertebra["grade"]] if vertebra["not_evaluable"] is None else "dim"
+    return "dim" if vertebra["grade"] is None else GRADE_STYLE[vertebra["grade"]]
 
 
 def vertebrae_table(result: dict[str, Any]) -> Table:

@@ -66,5 +66,6 @@ def content_key(
         *sorted(sop_instance_uids),
         *sorted(f"{model.role}:{model.sha256}" for model in report.models),
         f"limits:{limits.mild}:{limits.moderate}:{limits.severe}",
+        f"graded:{limits.first_level}:{limits.last_level}",
         *settings,
     )

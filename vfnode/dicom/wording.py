@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import Any
 
 from vfnode.dicom.templates import texts
-from vfnode.spine.genant import GenantGrade, GenantLimits
+from vfnode.spine.finding import VertebraFinding
+from vfnode.spine.genant import GenantGrade
 from vfnode.spine.reason import Reason
-from vfnode.spine.report import FractureReport, VertebraFinding
+from vfnode.spine.report import FractureReport
 from vfnode.spine.vertebra import VertebralLevel
 
 UNKNOWN = VertebralLevel("unknown")
@@ -40,18 +42,31 @@ def level_certainty(report: FractureReport, index: int) -> str:
     return "uncertain" if Reason.LEVEL_UNCERTAIN in report.quality else "certain"
 
 
-def ratio_text(ratio: float, limits: GenantLimits) -> str:
-    """G with two decimals, three where two would read as another grade (0.804 as 0.80)."""
-    grade = GenantGrade.from_height_ratio(ratio, limits)
-    short = f"{ratio:.2f}"
-    if GenantGrade.from_height_ratio(float(short), limits) is grade:
-        return short
-    return f"{ratio:.3f}"
+def loss_text(finding: VertebraFinding) -> str:
+    """The loss that the grade follows, in percent; "25.9 %" where 26 % reads as another grade."""
+    limits = finding.limits
+    grade = GenantGrade.from_height_ratio(finding.graded_ratio, limits)
+    whole = round(100 * finding.loss)
+    if GenantGrade.from_height_ratio(1 - whole / 100, limits) is grade:
+        return f"{whole} %"
+    # Cut, not rounded: a loss just short of a limit stays short of it.
+    return f"{floor(1000 * finding.loss) / 10:.1f} %"
 
 
 def reason_text(reason: Reason, language: str) -> str:
     """Meaning of a reason in a language."""
     return str(words(language)["reasons"][reason.code])
+
+
+def grade_text(finding: VertebraFinding, language: str) -> str:
+    """Grade and type of a graded body, in two or three words for its row."""
+    wording = words(language)
+    if finding.grade is None or finding.deformity is None:
+        return not_graded_text(finding, language)
+    if finding.is_borderline:
+        return str(wording["grades"]["borderline"])
+    grade = finding.grade.value
+    return f"{wording['grades'][grade]} {wording['deformities'][finding.deformity.value]}".strip()
 
 
 def not_graded_text(finding: VertebraFinding, language: str) -> str:
@@ -69,39 +84,6 @@ def notes_of(report: FractureReport) -> tuple[Reason, ...]:
         for reason in report.quality
         if reason not in of_bodies and reason is not Reason.NONE_GRADED
     )
-
-
-def summary(report: FractureReport, language: str) -> str:
-    """One sentence: how many graded bodies reach the moderate limit, and the smallest G."""
-    wording = words(language)
-    if report.reason is not None:
-        return f"{wording['not_evaluable']}: {reason_text(report.reason, language)}"
-    graded = report.evaluated
-    if not graded:
-        return str(wording["summary_undetermined"])
-    lowest = min(graded, key=lambda finding: finding.height_ratio)
-    limit = report.limits.moderate
-    count = sum(finding.height_ratio <= limit for finding in graded)
-    sentence: str = wording["summary_some" if count else "summary_none"]
-    index = next(i for i, finding in enumerate(report.vertebrae) if finding is lowest)
-    return sentence.format(
-        count=count,
-        graded=len(graded),
-        limit=limit,
-        ratio=ratio_text(lowest.height_ratio, report.limits),
-        level=level_label(report, index),
-        grade=wording["grades"][lowest.grade.value],
-    )
-
-
-def presence_name(ratio: float | None, limits: GenantLimits) -> str:
-    """``present`` where the height ratio reaches the moderate limit; name of a concept.
-
-    ``undetermined`` without a ratio: nothing was graded.
-    """
-    if ratio is None:
-        return "undetermined"
-    return "present" if ratio <= limits.moderate else "absent"
 
 
 def tracking_name(report: FractureReport, index: int) -> str:

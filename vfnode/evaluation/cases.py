@@ -9,12 +9,17 @@ from typing import Protocol
 import numpy as np
 
 from vfnode.errors import GeometryError
+from vfnode.spine.finding import VertebraFinding
 from vfnode.spine.genant import height_ratio
+from vfnode.spine.reason import Reason
 from vfnode.spine.report import Analysis
 from vfnode.spine.vertebra import heights_mm
 from vfnode.spine.volume import CTVolume, FloatArray
 
 UNKNOWN_LEVEL = "unknown"
+#: Why the analysis gives no grade to a body that it measured like any other: the paper's tables
+#: count those bodies too.
+NOT_DOUBTED = (Reason.OUTSIDE_GRADED_LEVELS, Reason.LEVEL_UNKNOWN)
 UNDEFORMED = "undeformed"  #: group of the bodies that a data set left as they were
 
 
@@ -50,7 +55,8 @@ class Body:
     complete: bool = True  #: False where the border cuts it: counts neither for nor against
     withheld: bool = False  #: found, but the analysis does not grade it and says why
     group: str = ""  #: of the data set's own, such as the kind of an imposed deformity
-    uncertainty_mm: float = float("nan")
+    #: (3,) expected errors of the heights; NaN where nobody states them
+    uncertainty_mm: FloatArray = field(default_factory=lambda: np.full(3, np.nan))
     judgement: Judgement = Judgement()  #: of a found body
 
     def __post_init__(self) -> None:
@@ -107,11 +113,20 @@ def reading_of(analysis: Analysis) -> Reading:
             finding.keypoints_patient_mm,
             finding.level.value,
             complete=finding.complete,
-            withheld=not finding.is_graded,
+            withheld=finding.withheld not in (None, *NOT_DOUBTED),
             uncertainty_mm=finding.uncertainty_mm,
-            judgement=Judgement(finding.grade.rank if finding.is_graded else None),
+            judgement=_judgement(finding),
         )
         for finding in analysis.report.vertebrae
     )
     spine = analysis.report.spine
     return Reading(bodies, None if spine is None else spine.points_mm)
+
+
+def _judgement(finding: VertebraFinding) -> Judgement:
+    probability = finding.probability_moderate
+    return Judgement(
+        None if finding.grade is None else finding.grade.rank,
+        finding.is_borderline,
+        float("nan") if probability is None else probability,
+    )

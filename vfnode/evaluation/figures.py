@@ -154,7 +154,7 @@ TABLES = (
     Table(
         "Stated uncertainty",
         (
-            Row("rank correlation with the keypoint error", metrics.uncertainty_rank),
+            Row("rank correlation with the error of a height", metrics.uncertainty_rank),
             Row("errors within twice the uncertainty, share", metrics.uncertainty_coverage),
         ),
     ),

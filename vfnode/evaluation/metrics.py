@@ -132,28 +132,28 @@ def column_bias(results: Results, column: int) -> float:
     return _mean(heights[:, column, 1] - heights[:, column, 0])
 
 
-def keypoint_errors(results: Results) -> tuple[FloatArray, FloatArray]:
-    """Stated uncertainty and mean keypoint error of each matched body, (n,) mm each."""
-    both = np.concatenate([r.keypoint_errors_mm for r in results] or [np.empty((0, 2))])
+def height_errors(results: Results) -> tuple[FloatArray, FloatArray]:
+    """Stated uncertainty and error of each height of the matched bodies, (3n,) mm each."""
+    both = np.concatenate([r.height_errors_mm for r in results] or [np.empty((0, 2))])
     return both[:, 0], both[:, 1]
 
 
 def keypoint_mm(results: Results) -> float:
     """Mean distance of found and true keypoints."""
-    return _mean(keypoint_errors(results)[1])
+    return _mean(np.concatenate([r.keypoint_errors_mm for r in results] or [np.empty(0)]))
 
 
 def uncertainty_rank(results: Results) -> float:
-    """Spearman's rank correlation of the stated uncertainty and the keypoint error."""
-    stated, error = keypoint_errors(results)
+    """Spearman's rank correlation of the stated uncertainty and the error of a height."""
+    stated, error = height_errors(results)
     if len(stated) < FEWEST or not np.isfinite(stated).all() or np.ptp(stated) == 0:
         return NAN
     return float(stats.spearmanr(stated, error).statistic)
 
 
 def uncertainty_coverage(results: Results) -> float:
-    """Share of bodies whose keypoint error stays within twice the stated uncertainty."""
-    stated, error = keypoint_errors(results)
+    """Share of heights whose error stays within twice the stated uncertainty."""
+    stated, error = height_errors(results)
     known = np.isfinite(stated)
     return _mean((error <= 2 * stated)[known].astype(float))
 

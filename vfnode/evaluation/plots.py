@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from sklearn.metrics import roc_curve
 
-from vfnode.evaluation.metrics import keypoint_errors, pairs_of, ratios
+from vfnode.evaluation.metrics import height_errors, pairs_of, ratios
 from vfnode.evaluation.probability import calibration_error, reliability
 from vfnode.evaluation.probability import stated as probabilities
 from vfnode.evaluation.ranking import TASKS, Results, auc, patients, task_of, vertebrae
@@ -98,13 +98,13 @@ def _roc(axes: Axes, results: Results, who: str) -> None:
 
 
 def calibration(axes: Axes, results: Results) -> None:
-    """Keypoint error against the stated uncertainty."""
-    stated, error = keypoint_errors(results)
+    """Error of each height against its stated uncertainty."""
+    stated, error = height_errors(results)
     axes.plot(stated, error, ".", **DOTS)
     most = float(np.nanmax(stated)) if np.isfinite(stated).any() else 1.0
     axes.plot([0, most], [0, most], color="#888", linewidth=1, label="error = uncertainty")
     axes.plot([0, most], [0, 2 * most], color="#bbb", linewidth=1, label="twice")
-    axes.set(xlabel="stated uncertainty, mm", ylabel="mean keypoint error, mm")
+    axes.set(xlabel="stated uncertainty, mm", ylabel="error of a height, mm")
     axes.set(title="Stated uncertainty")
     axes.legend(fontsize=7, frameon=False)
 
@@ -137,7 +137,7 @@ def plots_of(results: Results) -> dict[str, str]:
     """Every plot that the results have the numbers for: name -> SVG element."""
     measured = len(ratios(results)[0]) > 0
     graded = len(vertebrae(results).grade) > 0
-    stated = bool(np.isfinite(keypoint_errors(results)[0]).any())
+    stated = bool(np.isfinite(height_errors(results)[0]).any())
     likely = len(probabilities(results)[0]) > 0
     wanted = {"roc": graded, "calibration": stated, "reliability": likely}
     names = [name for name in PLOTS if wanted.get(name.rpartition("-")[2], measured)]

@@ -52,15 +52,23 @@ class CaseResult:
         return np.array(rows).reshape(-1, 3, 2)
 
     @cached_property
+    def height_errors_mm(self) -> FloatArray:
+        """Stated uncertainty and error of each height of all matched bodies, (3n, 2)."""
+        rows = [
+            np.stack([pair.found.uncertainty_mm, pair.found.heights_mm - pair.truth.heights_mm], -1)
+            for pair in self._measured
+        ]
+        return np.asarray(np.abs(np.array(rows, float).reshape(-1, 2)))
+
+    @cached_property
     def keypoint_errors_mm(self) -> FloatArray:
-        """Stated uncertainty and mean error of all matched bodies, graded or not, (n, 2)."""
-        rows = []
-        for pair in self._measured:
-            assert pair.found.keypoints_mm is not None
-            assert pair.truth.keypoints_mm is not None
-            apart = np.linalg.norm(pair.found.keypoints_mm - pair.truth.keypoints_mm, axis=-1)
-            rows.append((pair.found.uncertainty_mm, float(apart.mean())))
-        return np.array(rows).reshape(-1, 2)
+        """Mean distance of the found and true keypoints of each matched body, (n,)."""
+        rows = [
+            np.linalg.norm(pair.found.keypoints_mm - pair.truth.keypoints_mm, axis=-1).mean()
+            for pair in self._measured
+            if pair.found.keypoints_mm is not None and pair.truth.keypoints_mm is not None
+        ]
+        return np.array(rows, float)
 
     @cached_property
     def graded(self) -> FloatArray:

@@ -136,7 +136,7 @@ def _body(one: Judged) -> dict[str, Any]:
         "withheld": one.found.withheld,
         "call": one.call,
         "probability_moderate": _number(one.found.judgement.probability),
-        "uncertainty_mm": _number(one.found.uncertainty_mm),
+        "uncertainty_mm": [_number(value) for value in one.found.uncertainty_mm],
     }
 
 

@@ -11,15 +11,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from vfnode.errors import ModelError, NotEvaluableError
-from vfnode.inference.bundle import ROLES, LoadedModel, load_bundle
+from vfnode.inference.bodies import UNKNOWN_LEVEL, Bodies, LevelNames
+from vfnode.inference.bundle import ROLES, LoadedModel, load_bundle, models_dir
 from vfnode.inference.detect_vertebrae import detect_vertebrae
-from vfnode.inference.findings import SURE, UNKNOWN_LEVEL, Bodies, findings_of, quality_of
+from vfnode.inference.findings import SURE, findings_of, quality_of
+from vfnode.inference.judge import Evidence, Judge, load_judge
 from vfnode.inference.label_levels import label_levels
 from vfnode.inference.localize_spine import localize_spine
 from vfnode.inference.refine_keypoints import LOOKS, refine_keypoints
@@ -47,14 +50,14 @@ Stages = Callable[[str], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The networks, loaded once, and the site's limits."""
+    """The networks and the judge, loaded once."""
 
     spine_model: LoadedModel
     vertebrae_model: LoadedModel
     keypoints_model: LoadedModel
     levels_model: LoadedModel
     device: str
-    limits: GenantLimits
+    judge: Judge
     looks: int = LOOKS  #: in each body's own frame; 0: the paper's method alone, for its figures
 
     def analyze(self, volume: CTVolume, on_stage: OnStage = lambda _: None) -> Analysis:
@@ -83,16 +86,28 @@ class Pipeline:
             return Analysis(self._refusal(reason, timing), None)
         with stage("picture"):
             sagittal, drawn = body_aligned_image(canonical, curve, bodies.keypoints_mm)
-        findings = findings_of(canonical, bodies, drawn, self.limits)
+        findings = findings_of(canonical, bodies, drawn, self.judge)
         report = FractureReport(
             models=self.models,
             spine=curve,
             vertebrae=findings,
-            quality=quality_of(canonical, findings),
-            limits=self.limits,
+            quality=quality_of(canonical, findings, self.judge.limits),
+            limits=self.judge.limits,
             timing_s=timing,
         )
         return Analysis(report, sagittal)
+
+    def evidence(self, volume: CTVolume) -> tuple[Bodies, Evidence]:
+        """Bodies of one CT, named, and all that their judgement rests on.
+
+        Raises:
+            NotEvaluableError: no spine, or no body.
+        """
+        canonical = volume.canonical()
+        curve = localize_spine(canonical, self.spine_model, self.device)
+        bodies, curve = self._find_bodies(canonical, curve, _stages({}, lambda _: None))
+        bodies = self._named(canonical, curve, bodies)
+        return bodies, self.judge.evidence(canonical, bodies)
 
     def _find_bodies(
         self, volume: CTVolume, curve: SpineCurve, stage: Stages
@@ -147,15 +162,17 @@ class Pipeline:
             UNKNOWN_LEVEL if name == SACRUM or confidence < GUESS else name
             for name, confidence in zip(named.names, named.confidence, strict=True)
         )
-        return replace(
-            bodies.keep(kept),
-            names=tuple(name for name, keep in zip(names, kept, strict=True) if keep),
-            name_confidence=named.confidence[kept],
+        levels = LevelNames(
+            tuple(compress(names, kept)),
+            tuple(compress(named.names, kept)),
+            tuple(compress(named.plausible, kept)),
+            named.confidence[kept],
         )
+        return replace(bodies.keep(kept), levels=levels)
 
     def _refusal(self, reason: Reason, timing: dict[str, float]) -> FractureReport:
         return FractureReport(
-            self.models, None, (), reason=reason, limits=self.limits, timing_s=timing
+            self.models, None, (), reason=reason, limits=self.judge.limits, timing_s=timing
         )
 
     @property
@@ -171,7 +188,7 @@ class Pipeline:
 
 
 def load_pipeline(
-    models_dir: Path,
+    folder: Path,
     device: str = "auto",
     limits: GenantLimits | None = None,
     looks: int = LOOKS,
@@ -179,7 +196,8 @@ def load_pipeline(
     """Load the shipped models.
 
     Args:
-        models_dir: folder with ``spine``, ``vertebrae``, ``keypoints`` and ``levels``.
+        folder: holds ``spine``, ``vertebrae``, ``keypoints`` and ``levels``, and may hold a
+            ``judgement``; without it the shipped one judges.
         device: ``cpu``, ``cuda`` or ``auto`` (CUDA where there is one).
         limits: of the grades; those of the literature when None.
         looks: in each body's own frame; 0 leaves the points where the detector put them, as in
@@ -190,14 +208,15 @@ def load_pipeline(
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    spine, vertebrae, keypoints, levels = (_load(models_dir, role, device) for role in ROLES)
-    return Pipeline(spine, vertebrae, keypoints, levels, device, limits or GenantLimits(), looks)
+    spine, vertebrae, keypoints, levels = (_load(folder, role, device) for role in ROLES)
+    judge = load_judge((folder, models_dir()), limits or GenantLimits())
+    return Pipeline(spine, vertebrae, keypoints, levels, device, judge, looks)
 
 
-def _load(models_dir: Path, role: str, device: str) -> LoadedModel:
-    loaded = load_bundle(models_dir / role, device)
+def _load(folder: Path, role: str, device: str) -> LoadedModel:
+    loaded = load_bundle(folder / role, device)
     if loaded.manifest.role != role:
-        raise ModelError(f"{models_dir / role} holds a model of role {loaded.manifest.role!r}")
+        raise ModelError(f"{folder / role} holds a model of role {loaded.manifest.role!r}")
     return loaded
 
 
@@ -207,11 +226,11 @@ def _in_patient(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> 
 
 
 def _first_look(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> Bodies:
-    """Bodies as the detector measured them; the votes' spread stands for the uncertainty."""
+    """Bodies as the detector measured them; the spread of its votes is that of each point."""
     return Bodies(
         _in_patient(sagittal, found),
         np.array([vertebra.score for vertebra in found]),
-        np.array([vertebra.spread_mm for vertebra in found]),
+        np.array([np.full((3, 2), vertebra.spread_mm) for vertebra in found]),
     )
 
 

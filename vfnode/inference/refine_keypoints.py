@@ -12,13 +12,11 @@ import torch
 
 from vfnode.inference.bundle import LoadedModel
 from vfnode.inference.model_input import CROP_DEPTHS, normalise
-from vfnode.networks.keypoint_refiner import CROP_PX, KEYPOINTS, soft_argmax
+from vfnode.networks.keypoint_refiner import CROP_PX, KEYPOINTS, axial_spread, soft_argmax
 from vfnode.spine.volume import CTVolume, FloatArray
 
 SLAB_MM = 6.0
 LOOKS = 2  #: the frame from the points of the first fits the body better
-#: Keypoint error per root mean square spread of the heat-maps, median on 444 semi-real bodies.
-ERROR_PER_SPREAD = 0.85
 _LAYERS = 5
 _AXIS_SHARE = 0.3
 _BATCH = 32
@@ -83,18 +81,18 @@ def refine_keypoints(
         looks: at least 1; each starts from the points of the one before.
 
     Returns:
-        Points (n, 3, 2, 3) in the same frame; their expected error (n,), mm, from the
-        spread of the heat-maps; probability (n,) that the crop shows a vertebral body.
+        Points (n, 3, 2, 3) in the same frame; standard deviation (n, 3, 2) of their heat-maps
+        along the axis of the body, mm; probability (n,) that the crop shows a vertebral body.
     """
     if len(keypoints_patient_mm) == 0:
-        return np.zeros((0, 3, 2, 3)), np.zeros(0), np.zeros(0)
+        return np.zeros((0, 3, 2, 3)), np.zeros((0, 3, 2)), np.zeros(0)
     points = keypoints_patient_mm
     for _ in range(looks):
         plane = BodyPlanes.through(points, left)
         frames = crop_frames(plane.to_plane(points))
         pixels, spread_px, objectness = _look(_cut(volume, plane, frames), loaded, device)
         points = plane.to_patient(frames.to_plane(pixels.reshape(-1, 3, 2, 2)))
-    return points, ERROR_PER_SPREAD * spread_px * frames.pixel_mm, objectness
+    return points, (spread_px * frames.pixel_mm[:, None]).reshape(-1, 3, 2), objectness
 
 
 @dataclass(frozen=True)
@@ -154,15 +152,15 @@ def slab_in_planes(volume: CTVolume, plane: BodyPlanes, grid_mm: FloatArray) -> 
 def _look(
     crops: np.ndarray, loaded: LoadedModel, device: str
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Points (n, 6, 2) and spread (n,) in pixels, objectness (n,)."""
+    """Points (n, 6, 2) and their spread (n, 6) in pixels, objectness (n,)."""
     points, spreads, scores = [], [], []
     with torch.inference_mode():
         for start in range(0, len(crops), _BATCH):
             batch = torch.from_numpy(normalise(crops[start : start + _BATCH]))[:, None].to(device)
             maps, logit = loaded.model(batch)
-            point, spread = soft_argmax(maps[:, :KEYPOINTS])
+            point, _ = soft_argmax(maps[:, :KEYPOINTS])
             points.append(point.cpu().numpy())
-            spreads.append(spread.mean(1).cpu().numpy())
+            spreads.append(axial_spread(maps[:, :KEYPOINTS]).cpu().numpy())
             scores.append(logit.float().sigmoid().cpu().numpy())
     joined = [np.concatenate(part).astype(float) for part in (points, spreads, scores)]
     return joined[0], joined[1], joined[2]

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from vfnode.inference.bodies import UNKNOWN_LEVEL, LevelNames
 from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.foreign_material import foreign_material
+from vfnode.spine.genant import GenantLimits
 from vfnode.spine.reason import Reason
 from vfnode.spine.seen import lies_on_images
+from vfnode.spine.vertebra import VertebralLevel
 from vfnode.spine.volume import CTVolume, FloatArray
 
 BORDER_MM = 0.5  #: a keypoint this near the border of the volume belongs to a cut body
 #: Bodies that reach into each other were not both measured: on 148 semi-real bodies the mean error
 #: of the height ratio was 0.15 beyond this overlap and 0.03 below it.
 OVERLAP_MM = 2.0
-#: Expected error of the keypoints beyond which no grade is given: a tenth of a body's height.
-UNCERTAIN_MM = 3.0
+_LEVELS = {level.value for level in VertebralLevel}
 
 
-def withheld_reasons(
-    volume: CTVolume, keypoints_mm: FloatArray, uncertainty_mm: FloatArray
-) -> list[Reason | None]:
-    """Why each body is not graded, None where it is; the border and missing images come first.
+def unreadable(volume: CTVolume, keypoints_mm: FloatArray) -> list[Reason | None]:
+    """What hides the endplates of bodies (n, 3, 2, 3), None where nothing does.
 
-    Args:
-        volume: the CT.
-        keypoints_mm: (n, 3, 2, 3) LPS, cranial to caudal.
-        uncertainty_mm: (n,) expected error of the keypoints.
+    The border and missing images come first, then metal and cement.
     """
     inside, shown = _inside(volume, keypoints_mm), lies_on_images(volume, keypoints_mm)
     materials = foreign_material(volume, keypoints_mm)
-    uncertain = (uncertainty_mm > UNCERTAIN_MM) | (overlap_mm(keypoints_mm) > OVERLAP_MM)
-    doubts = [Reason.UNCERTAIN_KEYPOINTS if each else None for each in uncertain]
     return [
-        _first(whole, is_shown, material or doubt)
-        for whole, is_shown, material, doubt in zip(inside, shown, materials, doubts, strict=True)
+        _first(whole, is_shown, material)
+        for whole, is_shown, material in zip(inside, shown, materials, strict=True)
     ]
 
 
@@ -43,6 +40,35 @@ def _first(whole: bool, shown: bool, other: Reason | None) -> Reason | None:
     if not whole:
         return Reason.CUT_VERTEBRA
     return other if shown else Reason.NO_IMAGE
+
+
+def withheld_reasons(
+    hidden: Sequence[Reason | None], levels: Sequence[Reason | None], doubtful: np.ndarray
+) -> list[Reason | None]:
+    """Why each of n bodies is not graded: what hides it, its level, doubt; None where it is."""
+    return [
+        reason or level or (Reason.UNCERTAIN_KEYPOINTS if doubt else None)
+        for reason, level, doubt in zip(hidden, levels, doubtful, strict=True)
+    ]
+
+
+def level_reasons(levels: LevelNames, limits: GenantLimits) -> list[Reason | None]:
+    """Why a body is not graded for what it is called.
+
+    A body without a name is graded where every name that it may have is graded.
+    """
+    return [
+        _level_reason(name, plausible, limits)
+        for name, plausible in zip(levels.shown, levels.plausible, strict=True)
+    ]
+
+
+def _level_reason(name: str, plausible: tuple[str, ...], limits: GenantLimits) -> Reason | None:
+    names = (name,) if name != UNKNOWN_LEVEL else plausible
+    graded = [other in _LEVELS and limits.grades(VertebralLevel(other)) for other in names]
+    if all(graded):
+        return None
+    return Reason.LEVEL_UNKNOWN if any(graded) else Reason.OUTSIDE_GRADED_LEVELS
 
 
 def overlap_mm(keypoints_mm: FloatArray) -> FloatArray:

@@ -69,3 +69,15 @@ def soft_argmax(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     variance = (across * (x - mean_x[..., None]) ** 2).sum(-1)
     variance = variance + (down * (z - mean_z[..., None]) ** 2).sum(-1)
     return torch.stack([mean_x, mean_z], -1), variance.clamp_min(0).sqrt()
+
+
+def axial_spread(logits: torch.Tensor) -> torch.Tensor:
+    """Standard deviation (...) of heat-maps (..., H, W) along the rows' axis, pixels.
+
+    It is what makes a height uncertain; spread across it moves a point along its endplate.
+    """
+    heat = logits.float().flatten(-2).softmax(-1).reshape(logits.shape)
+    down = heat.sum(-1)
+    z = torch.arange(logits.shape[-2], dtype=heat.dtype, device=heat.device)
+    mean = (down * z).sum(-1, keepdim=True)
+    return (down * (z - mean) ** 2).sum(-1).clamp_min(0).sqrt()

@@ -26,6 +26,7 @@ NAMES = tuple(PITCH_MM)
 EXTRA = ("T13", "L6")  #: that most people do not have
 EXTRA_COST = 4.0  #: nats; 5 to 8 % of people have a lumbosacral or thoracolumbar variant
 MISSED_COST = 3.0  #: nats for each body that was not found between two others
+PLAUSIBLE = 0.05  #: share of all ways from which a name is one that a body may have
 SPACING_SD = 0.2  #: of the distance of two bodies, relative to the pitch of their levels
 
 
@@ -35,6 +36,7 @@ class NamedColumn:
 
     names: tuple[str, ...]
     confidence: FloatArray  #: (n,) 0 to 1
+    plausible: tuple[tuple[str, ...], ...]  #: names that each body may have, cranial to caudal
 
 
 def name_column(evidence: dict[str, FloatArray], gaps_mm: FloatArray) -> NamedColumn:
@@ -53,7 +55,8 @@ def name_column(evidence: dict[str, FloatArray], gaps_mm: FloatArray) -> NamedCo
     way = _best_way(looks, moves)
     shares = _shares(looks, moves)
     confidence = shares[np.arange(len(way)), way]
-    return NamedColumn(tuple(NAMES[i] for i in way), confidence)
+    plausible = tuple(tuple(np.array(NAMES)[row >= PLAUSIBLE].tolist()) for row in shares)
+    return NamedColumn(tuple(NAMES[i] for i in way), confidence, plausible)
 
 
 def _look(evidence: dict[str, FloatArray], name: str) -> FloatArray:

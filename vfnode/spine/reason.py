@@ -26,6 +26,14 @@ class Reason(Enum):
         "uncertain-keypoints",
         "The keypoints of a vertebral body are too uncertain to grade it",
     )
+    OUTSIDE_GRADED_LEVELS = (
+        "outside-graded-levels",
+        "Outside the levels that are graded; measured only",
+    )
+    BODY_NOT_FOUND = (
+        "body-not-found",
+        "A vertebral body between two others was not found",
+    )
     METAL = ("metal", "Metal in or beside a vertebral body, which is not graded")
     CEMENT = ("cement", "Bone cement in a vertebral body, which is not graded")
     LEVEL_UNKNOWN = ("level-unknown", "Vertebral levels are not named; bodies are numbered")

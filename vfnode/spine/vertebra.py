@@ -28,6 +28,11 @@ VertebralLevel = Enum(  # type: ignore[misc]  # members are computed, mypy canno
 VertebralLevel.__doc__ = "Name of a vertebra, C1 to L5; T13 and L6 are variants some people have."
 
 
+def place_in_column(level: VertebralLevel) -> int:
+    """Order of a level from the skull down: C1 is 0; an unknown one comes last."""
+    return list(VertebralLevel).index(level)
+
+
 @dataclass(frozen=True)
 class Vertebra:
     """A body found on the straightened sagittal image.

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.dicom.picture.colours import DEFICIENCIES, lab
 from tests.factories import (
     CREATED,
     CUT,
+    MILD,
     MODERATE,
     NORMAL,
     SEVERE,
@@ -20,12 +22,12 @@ from tests.factories import (
     make_analysis,
     make_refusal,
 )
+from vfnode.dicom.conclusion_text import summary
 from vfnode.dicom.picture.canvas import Canvas, colour
 from vfnode.dicom.picture.drawing import draw_picture
 from vfnode.dicom.picture.layout import PictureFacts, layout, place_image, spread
 from vfnode.dicom.templates import load_template, templates_dir
-from vfnode.dicom.wording import ratio_text, summary, words
-from vfnode.spine.genant import GenantLimits
+from vfnode.dicom.wording import loss_text, words
 from vfnode.spine.reason import Reason
 from vfnode.spine.report import Analysis
 from vfnode.spine.straighten import SagittalImage
@@ -63,6 +65,7 @@ def test_a_ruler_on_the_picture_reads_the_heights(body):
     picture = draw_picture(analysis, FACTS)
 
     finding = analysis.report.vertebrae[1]
+    assert finding.grade is not None
     code = colour(layout()["grades"][finding.grade.value]["colour"])[:3]
     rgb = picture.rgb.astype(int)
     close = np.abs(rgb - np.array(code)).max(-1) < 90
@@ -138,11 +141,13 @@ def test_rows_with_room_stay_beside_their_bodies():
 
 
 @pytest.mark.parametrize(
-    ("ratio", "text"), [(0.85, "0.85"), (0.804, "0.804"), (0.7403, "0.740"), (0.8, "0.80")]
+    ("anterior_mm", "text"), [(17.0, "15 %"), (16.08, "19.6 %"), (14.806, "25.9 %"), (16.0, "20 %")]
 )
-def test_a_printed_ratio_never_contradicts_its_grade(ratio, text):
-    """0.804 is normal; printed as 0.80 it would read as mild."""
-    assert ratio_text(ratio, GenantLimits()) == text
+def test_a_printed_loss_never_contradicts_its_grade(anterior_mm, text):
+    """19.6 % is normal; printed as 20 % it would read as mild."""
+    body = Body("T7", (anterior_mm, 20.0, 20.0))
+
+    assert loss_text(make_analysis([body]).report.vertebrae[0]) == text
 
 
 @pytest.mark.parametrize(
@@ -150,19 +155,51 @@ def test_a_printed_ratio_never_contradicts_its_grade(ratio, text):
     [
         (
             make_analysis(),
-            "2 of 4 graded vertebrae with G ≤ 0.74; smallest G 0.48 at T10 (severe)",
+            "T9: moderate wedge, 30 % height loss; T10: severe biconcave deformity, 52 % height"
+            " loss. Assessed: T7 to T10; bodies: 4",
         ),
         (
-            make_analysis([NORMAL, Body()]),
-            "No G ≤ 0.74 among 2 graded vertebrae; smallest G 0.93 at T7 (normal)",
+            make_analysis([NORMAL, Body("T8")]),
+            "No moderate or severe fracture. Assessed: T7, T8; bodies: 2",
+        ),
+        (
+            make_analysis([NORMAL, Body("T8", withheld=Reason.METAL), Body("T9")]),
+            "No moderate or severe fracture in the vertebrae assessed, none excluded elsewhere"
+            " (Metal in or beside a vertebral body, which is not graded). Assessed: T7, T9;"
+            " bodies: 2",
         ),
         (make_analysis([CUT]), "No vertebra could be graded"),
         (make_refusal(Reason.NO_SPINE), "Not evaluated: No spine was found in the images"),
     ],
 )
-def test_the_summary_says_what_was_looked_for(analysis, sentence):
-    """Never "no fracture": how many bodies were graded, and by which limit."""
+def test_the_summary_says_what_a_radiologist_would_write(analysis, sentence):
+    """Fractures with type and loss, else their absence only as firmly as it was looked for."""
     assert summary(analysis.report, "en") == sentence
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        (
+            "en",
+            "T9: moderate wedge, 30 % height loss (borderline T8). Assessed: T7 to T9; bodies: 3",
+        ),
+        (
+            "ru",
+            "T9: умеренная клиновидная деформация, снижение высоты на 30 % (погранично: T8)."
+            " Оценены: T7–T9; всего тел: 3",
+        ),
+    ],
+)
+def test_borderline_bodies_stand_apart(language, sentence):
+    """They are no fractures, and no normal bodies."""
+    report = make_analysis([NORMAL, MILD, MODERATE]).report
+    upper, middle, lower = report.vertebrae
+    doubtful = replace(middle, is_borderline=True, probability_moderate=0.3)
+
+    said = summary(replace(report, vertebrae=(upper, doubtful, lower)), language)
+
+    assert said == sentence
 
 
 def test_the_page_carries_the_disclaimer():
@@ -198,6 +235,7 @@ def test_every_row_fits_beside_the_next_column(language):
         for grade in ("mild", "moderate", "severe")
         for kind in wording["deformities"].values()
     ]
+    labels.append(wording["grades"]["borderline"])
 
     assert max(canvas.text_width(label, "bold row") for label in labels) <= room
     reasons = wording["not_graded"].values()

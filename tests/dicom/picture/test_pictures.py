@@ -27,7 +27,8 @@ from vfnode.dicom.picture.projection import project_sagittal
 from vfnode.dicom.results.outputs import build_and_write
 from vfnode.spine.body_aligned import body_aligned_image
 from vfnode.spine.curve import SpineCurve
-from vfnode.spine.report import Analysis, FractureReport, VertebraFinding
+from vfnode.spine.finding import VertebraFinding
+from vfnode.spine.report import Analysis, FractureReport
 from vfnode.spine.resample import window
 from vfnode.spine.vertebra import COLUMNS, VertebralLevel
 from vfnode.spine.volume import CTVolume
@@ -101,7 +102,7 @@ def test_the_ruler_tells_the_heights_of_the_report(index, result):
     """Drawn segments in the SC's pixels times PixelSpacing, within 0.3 mm."""
     picture, report = read(result, PICTURES[0]), read(result, "report.sr.dcm")
     finding = ANALYSIS.report.vertebrae[index]
-    abnormal = finding.grade.rank > 0
+    abnormal = finding.is_deformed
     line_mm = layout()["segment_mm"]["width_abnormal" if abnormal else "width"]
     group = children(report, "126010")[0].ContentSequence[index + 1]
 
@@ -128,7 +129,9 @@ def tilted_analysis(volume):
     keypoints = np.array(findings)
     sagittal, drawn = body_aligned_image(volume, line, keypoints)
     bodies = tuple(
-        VertebraFinding(VertebralLevel(f"T{7 + i}"), 0.9, 0.9, keypoints[i], drawn[i], 0.5)
+        VertebraFinding(
+            VertebralLevel(f"T{7 + i}"), 0.9, 0.9, keypoints[i], drawn[i], np.full(3, 0.5)
+        )
         for i in range(len(drawn))
     )
     return Analysis(FractureReport(MODELS, line, bodies), sagittal)

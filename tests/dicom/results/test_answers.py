@@ -169,12 +169,14 @@ def test_the_result_in_words_says_all_that_matters(series, tmp_path):
 
     said = comment(tmp_path / "out" / SR)
 
-    assert said.startswith("2 of 4 graded vertebrae with G ≤ 0.74")
-    assert "T9: moderate wedge, G 0.70" in said
+    assert said.startswith("T9: moderate wedge, 30 % height loss. T10: severe biconcave")
+    assert "Mild deformity, fracture undetermined: T8 (22 %)." in said
+    assert "Assessed: T7 to T10; bodies: 4." in said
+    assert "T9: G 0.700 (loss against the posterior height 30%)" in said
     assert "heights 14.0/17.0/20.0 mm, level certain to 93%, image 29 (slice 29/60)." in said
     assert "T7:" not in said
-    assert "Not graded: T11" in said
-    assert "Limits of G: mild 0.80, moderate 0.74, severe 0.60." in said
+    assert "Not assessed: T11" in said
+    assert "mild 0.80, moderate 0.74, severe 0.60; graded levels T4 to L4." in said
     assert "Slices thicker than 3 mm" in said
     assert "not for diagnosis" in said
 
@@ -195,7 +197,7 @@ def test_a_site_can_have_its_texts_in_russian(series, tmp_path):
         make_analysis(), series, tmp_path, ResultSettings(language="ru"), created=CREATED
     )
 
-    assert comment(tmp_path / SR).startswith("G ≤ 0.74 у 2 из 4 оценённых позвонков")
+    assert comment(tmp_path / SR).startswith("T9: умеренная клиновидная деформация")
     report = pydicom.dcmread(tmp_path / SR)
     language = children(report, "121049")[0].ConceptCodeSequence[0]
     assert language.CodeValue == "ru-RU"

@@ -139,9 +139,9 @@ def test_the_fhir_observations_say_what_the_report_says(answers):
 
     assert severe["bodySite"]["coding"][0]["code"] == "7610001"  # T10
     assert severe["valueCodeableConcept"]["coding"][0]["code"] == "52101004"  # present
-    values = [part["valueQuantity"]["value"] for part in severe["component"][:4]]
-    assert values == [20.0, 10.0, 21.0, 0.4762]
-    assert severe["component"][4]["valueCodeableConcept"]["coding"][0]["code"] == "GENANT-3"
+    values = [part["valueQuantity"]["value"] for part in severe["component"][:5]]
+    assert values == [20.0, 10.0, 21.0, 0.4762, 0.5238]
+    assert severe["component"][5]["valueCodeableConcept"]["coding"][0]["code"] == "GENANT-3"
     assert bundle["entry"][0]["resource"]["conclusionCode"][0]["coding"][0]["code"] == "52101004"
 
 
@@ -165,7 +165,8 @@ def test_the_hl7_lines_say_what_the_report_says(answers):
     severe = [line.split("|") for line in lines if "|T10" in line]
 
     assert [line[5].split("^")[0] for line in severe] == [
-        *("VF-LEVEL-CERTAIN", "20.000", "10.000", "21.000", "0.4762", "GENANT-3")
+        *("VF-LEVEL-CERTAIN", "20.000", "10.000", "21.000", "0.4762", "0.5238"),
+        *("52101004", "GENANT-3", "373067005"),
     ]
     assert all(line[11] == "P" for line in severe)
 
@@ -183,7 +184,7 @@ def test_the_liaison_line_is_one_line_of_known_columns(answers):
     assert len(rows) == 1
     assert told["PatientID"] == "'=1+1"
     assert told["fracture"] == "present"
-    assert told["abnormal vertebrae"] == "T8 mild 0.78; T9 moderate 0.70; T10 severe 0.48"
+    assert told["abnormal vertebrae"] == "T8 mild 22%; T9 moderate 30%; T10 severe 52%"
     assert told["smallest G"] == "0.476"
 
 

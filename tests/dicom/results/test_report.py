@@ -81,12 +81,12 @@ def test_a_study_that_was_not_evaluated_says_why(answers):
     assert coded(conclusion, "VF-NOT-GRADED") == ["VF-R01"]
 
 
-def test_a_negative_is_told_with_its_limit(answers):
-    """Never "no fracture"."""
+def test_a_negative_is_told_with_what_was_assessed(answers):
+    """Never "no fracture": no moderate or severe one, in these bodies."""
     conclusion = groups(pydicom.dcmread(answers / "negative" / "report.sr.dcm"))[0]
     comment = items(conclusion, "121106")[0].TextValue
 
-    assert comment.startswith("No G ≤ 0.74 among 2 graded vertebrae")
+    assert comment.startswith("No moderate or severe fracture")
     assert "no fracture" not in comment.lower()
 
 
@@ -98,7 +98,8 @@ def test_the_algorithm_is_named_with_weights_and_limits(document):
     assert items(conclusion, "111003")[0].TextValue.startswith("vfnode ")
     assert "a1" * 32 in parameters
     assert "b2" * 32 in parameters
-    assert "moderate G <= 0.74" in parameters
+    assert "moderate <= 0.74" in parameters
+    assert "graded levels T4 to L4" in parameters
 
 
 def test_the_report_is_complete_preliminary_and_unverified(document):

@@ -200,9 +200,9 @@ def conclusion(results: ResultSet) -> Findings:
             yield each.name, "there is no conclusion"
             continue
         own, *bodies = each.groups
-        answers = [_answer(body, "compression_fracture") for body in bodies]
         graded = [body for body in bodies if _answer(body, "genant_grade")]
-        if _answer(own, "compression_fracture") != _expected_answer(answers, bool(graded)):
+        answers = [_answer(body, "compression_fracture") for body in graded]
+        if _answer(own, "compression_fracture") not in _allowed_answers(answers):
             yield each.name, "the conclusion does not follow from the vertebrae"
         counted = [number(item) for item in children(own, concept("vertebrae_graded").value)]
         if counted != [len(graded)]:
@@ -212,10 +212,14 @@ def conclusion(results: ResultSet) -> Findings:
         yield from ((each.name, text) for text in _smallest_findings(own, graded))
 
 
-def _expected_answer(answers: list[str], graded: bool) -> str:
-    present = concept("present").value
-    name = "present" if present in answers else ("absent" if graded else "undetermined")
-    return str(concept(name).value)
+def _allowed_answers(answers: list[str]) -> set[str]:
+    """Absent needs every graded body to be; what may hide a fracture makes it undetermined."""
+    present, absent, undetermined = (
+        str(concept(name).value) for name in ("present", "absent", "undetermined")
+    )
+    if present in answers:
+        return {present}
+    return {absent, undetermined} if set(answers) == {absent} else {undetermined}
 
 
 def _smallest_findings(own: Dataset, graded: list[Dataset]) -> Iterator[str]:

@@ -18,7 +18,8 @@ from vfnode.dicom.picture.layout import (
     place_projection,
 )
 from vfnode.dicom.picture.projection import SagittalProjection
-from vfnode.spine.report import Analysis, FractureReport, VertebraFinding
+from vfnode.spine.finding import VertebraFinding
+from vfnode.spine.report import Analysis, FractureReport
 from vfnode.spine.resample import FloatImage, window
 from vfnode.spine.straighten import SagittalImage
 from vfnode.spine.volume import FloatArray
@@ -74,7 +75,7 @@ def draw_projection(
     bodies = [image.to_image(finding.keypoints_patient_mm) for finding in report.vertebrae]
     for finding, points in zip(report.vertebrae, bodies, strict=True):
         # No segments here: an abnormal body stands out by its outline.
-        line = "width" if finding.is_graded and finding.grade.rank > 0 else "outline"
+        line = "width" if finding.is_deformed else "outline"
         _draw_outline(part, place.to_pixels(points) - corner, finding, place.pixel_mm, line)
     page.paste(part, (place.left_px, place.top_px))
     picture_text.write_frame(page, place, facts, "projection")
@@ -120,7 +121,7 @@ def _draw_body(
     measures = layout()["segment_mm"]
     ink = grade_colour(finding)
     _draw_outline(canvas, points, finding, pixel_mm)
-    abnormal = finding.is_graded and finding.grade.rank > 0
+    abnormal = finding.is_deformed
     width = measures["width_abnormal" if abnormal else "width"] / pixel_mm
     for superior, inferior in points:
         canvas.line([_point(superior), _point(inferior)], ink, width)
@@ -148,7 +149,7 @@ def _draw_outline(
 
 def grade_colour(finding: VertebraFinding) -> Colour:
     """Colour of a body's grade; grey where it was not graded."""
-    if not finding.is_graded:
+    if finding.grade is None:
         return colour("not_graded")
     return colour(layout()["grades"][finding.grade.value]["colour"])
 

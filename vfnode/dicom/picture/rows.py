@@ -7,24 +7,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vfnode.dicom.conclusion_text import summary
 from vfnode.dicom.picture.canvas import Canvas, Point, colour
 from vfnode.dicom.picture.layout import Geometry, PictureFacts, layout, spread
 from vfnode.dicom.picture.signs import draw_mark, draw_scale, write_directions, write_legend
 from vfnode.dicom.wording import (
+    grade_text,
     level_label,
-    not_graded_text,
-    ratio_text,
+    loss_text,
     reason_text,
-    summary,
     words,
 )
+from vfnode.spine.finding import VertebraFinding
+from vfnode.spine.genant import Measure
 from vfnode.spine.reason import Reason
-from vfnode.spine.report import FractureReport, VertebraFinding
+from vfnode.spine.report import FractureReport
 from vfnode.spine.vertebra import COLUMNS
 from vfnode.spine.volume import FloatArray
 
 #: Leaders end this far from the measured line, pixels.
 BESIDE = np.array([4.0, 0.0])
+EXPECTED_SIGN = "*"  #: behind a loss against the expected heights
 
 
 def write_all(page: Canvas, report: FractureReport, place: Geometry, facts: PictureFacts) -> None:
@@ -160,24 +163,21 @@ def _write_level(page: Canvas, row: _Row, place: Geometry, facts: PictureFacts) 
 def _wants_a_look(finding: VertebraFinding) -> bool:
     """Whether a person should see the body in the CT: abnormal, or whole and yet not graded."""
     if finding.is_graded:
-        return finding.grade.rank > 0
-    return finding.withheld is not Reason.CUT_VERTEBRA
+        return finding.is_deformed or finding.is_borderline
+    return finding.withheld not in (Reason.CUT_VERTEBRA, Reason.OUTSIDE_GRADED_LEVELS)
 
 
 def _write_severity(page: Canvas, finding: VertebraFinding, y: float, language: str) -> None:
-    """Mark, grade, deformity and G of one body; why not where it was not graded."""
-    wording, columns = words(language), layout()["columns_px"]
+    """Mark, grade, deformity and loss of one body; why not where it was not graded."""
+    columns = layout()["columns_px"]
     ink = colour("text" if finding.is_graded else "not_graded")
-    if finding.is_graded:
+    if finding.grade is not None:
         draw_mark(page, (columns["mark"], y), finding.grade.value)
-        grade = wording["grades"][finding.grade.value]
-        label = f"{grade} {wording['deformities'][finding.deformity.value]}".strip()
-        ratio = ratio_text(finding.height_ratio, finding.limits)
-        page.text((columns["ratio"], y), ratio, ink, "bold row", "rm")
-    else:
-        label = not_graded_text(finding, language)
-    strong = finding.is_graded and finding.grade.rank > 0
-    page.text((columns["grade"], y), label, ink, "bold row" if strong else "regular row")
+        sign = EXPECTED_SIGN if finding.measure is Measure.EXPECTED else ""
+        page.text((columns["ratio"], y), loss_text(finding) + sign, ink, "bold row", "rm")
+    strong = finding.is_deformed or finding.is_borderline
+    font = "bold row" if strong else "regular row"
+    page.text((columns["grade"], y), grade_text(finding, language), ink, font)
 
 
 def _draw_leader(page: Canvas, row: Point, body: FloatArray, edge: float) -> None:

@@ -63,7 +63,7 @@ def write_legend(page: Canvas, place: Geometry, report: FractureReport, language
     x = float(layout()["columns_px"]["mark"])
     for grade in layout()["grades"]:
         text = legend[grade].format(
-            mild=limits.mild, moderate=limits.moderate, severe=limits.severe
+            mild=1 - limits.mild, moderate=1 - limits.moderate, severe=1 - limits.severe
         )
         draw_mark(page, (x, y), grade)
         page.text((x + 20, y), text, colour("text"), "regular row")

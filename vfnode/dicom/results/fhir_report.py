@@ -11,9 +11,11 @@ from vfnode.dicom.results.result_context import Building, ResultContext
 from vfnode.dicom.results.summary_text import headline, paragraph
 from vfnode.dicom.uids import derive_uid
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, level_concept, reason_concept
-from vfnode.dicom.wording import level_certainty, level_label, presence_name, tracking_name
+from vfnode.dicom.wording import level_certainty, level_label, tracking_name
+from vfnode.spine.conclusion import conclude, presence_of
+from vfnode.spine.finding import VertebraFinding
 from vfnode.spine.reason import Reason
-from vfnode.spine.report import FractureReport, VertebraFinding
+from vfnode.spine.report import FractureReport
 from vfnode.spine.vertebra import COLUMNS
 
 SYSTEMS = {
@@ -52,7 +54,7 @@ def build_fhir(building: Building) -> bytes:
 
 def _report(context: ResultContext, observations: list[dict[str, Any]]) -> dict[str, Any]:
     header, report = context.series.header, context.analysis.report
-    conclusions = [concept(presence_name(report.min_height_ratio, report.limits))]
+    conclusions = [concept(conclude(report).answer.value)]
     if not report.evaluated:
         conclusions.append(reason_concept(report.reason or Reason.NONE_GRADED))
     resource = {
@@ -73,13 +75,12 @@ def _report(context: ResultContext, observations: list[dict[str, Any]]) -> dict[
 def _observation(context: ResultContext, index: int) -> dict[str, Any]:
     report = context.analysis.report
     finding, name = report.vertebrae[index], tracking_name(report, index)
-    answer = presence_name(finding.height_ratio if finding.is_graded else None, finding.limits)
     return {
         **_common(context, "Observation", name),
         "identifier": [_uid_identifier(context.tracking_uid(name))],
         "code": _codeable(concept("compression_fracture")),
         "bodySite": _codeable(level_concept(finding.level), level_label(report, index)),
-        "valueCodeableConcept": _codeable(concept(answer)),
+        "valueCodeableConcept": _codeable(concept(presence_of(finding).value)),
         "component": [*_heights(finding), *_grade(finding), _level_certainty(report, index)],
     }
 
@@ -120,22 +121,28 @@ def _heights(finding: VertebraFinding) -> list[dict[str, Any]]:
 
 
 def _grade(finding: VertebraFinding) -> list[dict[str, Any]]:
-    """G, Genant grade and severity; the reason where the body was not graded."""
-    if finding.withheld is not None:
-        why = _codeable(reason_concept(finding.withheld))
+    """G, loss, Genant grade and severity; the reason where the body was not graded."""
+    if finding.grade is None:
+        why = _codeable(reason_concept(finding.withheld or Reason.NONE_GRADED))
         return [{"code": _codeable(concept("not_graded")), "valueCodeableConcept": why}]
     grade = finding.grade.value
+    shares = {"height_ratio": finding.height_ratio, "loss": finding.loss}
+    coded = {
+        "genant_grade": f"genant_{grade}",
+        "severity": f"severity_{grade}",
+        "borderline": "yes" if finding.is_borderline else "no",
+    }
     return [
-        {
-            "code": _codeable(concept("height_ratio")),
-            "valueQuantity": _quantity(round(finding.height_ratio, 4), "ratio"),
-        },
         *(
             {
                 "code": _codeable(concept(name)),
-                "valueCodeableConcept": _codeable(concept(f"{prefix}_{grade}")),
+                "valueQuantity": _quantity(round(share, 4), "ratio"),
             }
-            for name, prefix in (("genant_grade", "genant"), ("severity", "severity"))
+            for name, share in shares.items()
+        ),
+        *(
+            {"code": _codeable(concept(name)), "valueCodeableConcept": _codeable(concept(said))}
+            for name, said in coded.items()
         ),
     ]
 

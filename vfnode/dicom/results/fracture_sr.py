@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import (
@@ -26,12 +28,13 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from vfnode.dicom.results.common_attributes import evidence, first_instance, stamp
-from vfnode.dicom.results.fracture_sr_vertebra import concepts_of, presence, vertebra_group
+from vfnode.dicom.results.fracture_sr_vertebra import concepts_of, vertebra_group
 from vfnode.dicom.results.result_context import Building, ResultContext
 from vfnode.dicom.results.settings import PRODUCT
 from vfnode.dicom.results.summary_text import paragraph
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import PRIVATE_SCHEME, concept, reason_concept
+from vfnode.spine.conclusion import conclude
 from vfnode.spine.reason import Reason
 
 PICTURE = "picture"  #: name of the annotated picture in the table of outputs
@@ -131,7 +134,7 @@ def _conclusion(building: Building) -> MeasurementsAndQualitativeEvaluations:
     wording = texts("sr_texts.json", context.settings.language)
     evaluations = [
         QualitativeEvaluation(
-            concept("compression_fracture"), presence(report.min_height_ratio, report.limits)
+            concept("compression_fracture"), concept(conclude(report).answer.value)
         )
     ]
     if not report.evaluated:
@@ -198,7 +201,6 @@ def _algorithm(context: ResultContext) -> AlgorithmIdentification:
     """Everything that would change the result if it were changed."""
     wording = texts("sr_texts.json", context.settings.language)
     report = context.analysis.report
-    limits = report.limits
     return AlgorithmIdentification(
         name=wording["algorithm"],
         version=f"{PRODUCT} {context.settings.version}",
@@ -208,9 +210,7 @@ def _algorithm(context: ResultContext) -> AlgorithmIdentification:
                 wording["model"].format(role=model.role, name=model.name, sha256=model.sha256)
                 for model in report.models
             ),
-            wording["limits"].format(
-                mild=limits.mild, moderate=limits.moderate, severe=limits.severe
-            ),
+            wording["limits"].format(**asdict(report.limits)),
         ],
     )
 

@@ -14,17 +14,19 @@ from highdicom.sr import (
     SourceImageForMeasurementGroup,
     TrackingIdentifier,
 )
-from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage
 
 from vfnode.dicom.results.result_context import ResultContext
 from vfnode.dicom.results.settings import PRODUCT
 from vfnode.dicom.templates import texts
 from vfnode.dicom.vocabulary import concept, level_concept, reason_concept
-from vfnode.dicom.wording import UNKNOWN, level_certainty, presence_name, tracking_name
-from vfnode.spine.genant import GenantLimits, height_loss_posterior
-from vfnode.spine.report import VertebraFinding
+from vfnode.dicom.wording import UNKNOWN, level_certainty, tracking_name
+from vfnode.spine.conclusion import presence_of
+from vfnode.spine.finding import VertebraFinding
+from vfnode.spine.genant import height_loss_posterior
+from vfnode.spine.reason import Reason
 from vfnode.spine.vertebra import COLUMNS
+from vfnode.spine.volume import FloatArray
 
 #: As result.json rounds them, so that both say the same number.
 HEIGHT_DECIMALS, RATIO_DECIMALS = 3, 4
@@ -33,11 +35,6 @@ HEIGHT_DECIMALS, RATIO_DECIMALS = 3, 4
 def concepts_of(*names: str) -> list[CodedConcept]:
     """Concepts as highdicom's own class, for the constructors that insist on it."""
     return [CodedConcept.from_code(concept(name)) for name in names]
-
-
-def presence(ratio: float | None, limits: GenantLimits) -> Code:
-    """The answer on a fracture as a code (CID 240)."""
-    return concept(presence_name(ratio, limits))
 
 
 def vertebra_group(context: ResultContext, index: int) -> MeasurementsAndQualitativeEvaluations:
@@ -52,7 +49,12 @@ def vertebra_group(context: ResultContext, index: int) -> MeasurementsAndQualita
         algorithm_id=AlgorithmIdentification(
             name=wording["algorithm"], version=f"{PRODUCT} {context.settings.version}"
         ),
-        measurements=[*_heights(context, finding), *_ratios(finding), *_certainties(finding)],
+        measurements=[
+            *_heights(context, finding),
+            *_expected(finding),
+            *_ratios(finding),
+            *_certainties(finding),
+        ],
         qualitative_evaluations=[*_evaluations(finding), _level_certainty(context, index)],
         source_images=[_source_image(context, finding)],
     )
@@ -82,25 +84,31 @@ def _heights(context: ResultContext, finding: VertebraFinding) -> list[Measureme
 
 
 def _ratios(finding: VertebraFinding) -> list[Measurement]:
-    """G and the other common definition of loss; nothing of a body that is not graded."""
+    """G, the losses and how probable a fracture is; nothing of a body that is not graded."""
     if not finding.is_graded:
         return []
-    loss = round(height_loss_posterior(finding.heights_mm), RATIO_DECIMALS)
-    ratio = round(finding.height_ratio, RATIO_DECIMALS)
+    shares = {
+        "height_ratio": finding.height_ratio,
+        "height_loss_posterior": height_loss_posterior(finding.heights_mm),
+        "loss_own": finding.loss_own,
+        "loss_expected": finding.loss_expected,
+        "loss": finding.loss,
+        "probability_moderate": finding.probability_moderate,
+    }
     return [
-        Measurement(concept("height_ratio"), ratio, concept("ratio")),
-        Measurement(concept("height_loss_posterior"), loss, concept("ratio")),
+        Measurement(concept(name), round(share, RATIO_DECIMALS), concept("ratio"))
+        for name, share in shares.items()
+        if share is not None
     ]
 
 
 def _certainties(finding: VertebraFinding) -> list[Measurement]:
     """How exact and how sure; nothing of the confidence of a name that was not given."""
-    uncertainty = round(finding.uncertainty_mm, HEIGHT_DECIMALS)
     shares = {"objectness": finding.objectness}
     if finding.level is not UNKNOWN:
         shares["level_confidence"] = finding.level_confidence
     return [
-        Measurement(concept("uncertainty"), uncertainty, concept("millimetre")),
+        *_of_columns("uncertainty", finding, finding.uncertainty_mm),
         *(
             Measurement(concept(name), round(share, RATIO_DECIMALS), concept("ratio"))
             for name, share in shares.items()
@@ -108,22 +116,42 @@ def _certainties(finding: VertebraFinding) -> list[Measurement]:
     ]
 
 
+def _expected(finding: VertebraFinding) -> list[Measurement]:
+    """What the heights should be; nothing where too few bodies were found."""
+    if finding.expected_heights_mm is None:
+        return []
+    return _of_columns("expected_height", finding, finding.expected_heights_mm)
+
+
+def _of_columns(name: str, finding: VertebraFinding, values_mm: FloatArray) -> list[Measurement]:
+    """One length for each of anterior, middle and posterior (3,)."""
+    site = level_concept(finding.level)
+    return [
+        Measurement(
+            concept(name),
+            round(float(value), HEIGHT_DECIMALS),
+            concept("millimetre"),
+            finding_sites=[FindingSite(site, topographical_modifier=concept(column))],
+        )
+        for column, value in zip(COLUMNS, values_mm, strict=True)
+    ]
+
+
 def _evaluations(finding: VertebraFinding) -> list[QualitativeEvaluation]:
     """Grade in our code and in a standard one that every reader knows; else why there is none."""
-    if finding.withheld is not None:
-        return [
-            QualitativeEvaluation(concept("compression_fracture"), concept("undetermined")),
-            QualitativeEvaluation(concept("not_graded"), reason_concept(finding.withheld)),
-        ]
-    grade, kind = finding.grade.value, finding.deformity.value
-    return [
-        QualitativeEvaluation(
-            concept("compression_fracture"), presence(finding.height_ratio, finding.limits)
-        ),
-        QualitativeEvaluation(concept("genant_grade"), concept(f"genant_{grade}")),
-        QualitativeEvaluation(concept("severity"), concept(f"severity_{grade}")),
-        QualitativeEvaluation(concept("deformity"), concept(f"deformity_{kind}")),
-    ]
+    answers = {"compression_fracture": concept(presence_of(finding).value)}
+    if finding.grade is None or finding.deformity is None:
+        answers["not_graded"] = reason_concept(finding.withheld or Reason.NONE_GRADED)
+    else:
+        grade = finding.grade.value
+        answers["genant_grade"] = concept(f"genant_{grade}")
+        answers["severity"] = concept(f"severity_{grade}")
+        answers["borderline"] = concept("yes" if finding.is_borderline else "no")
+        answers["deformity"] = concept(f"deformity_{finding.deformity.value}")
+        answers["measure"] = concept(f"measure_{finding.measure.value}")
+    if finding.endplate is not None:
+        answers["endplate"] = concept(f"endplate_{finding.endplate.value}")
+    return [QualitativeEvaluation(concept(name), answer) for name, answer in answers.items()]
 
 
 def _level_certainty(context: ResultContext, index: int) -> QualitativeEvaluation:

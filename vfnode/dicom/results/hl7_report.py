@@ -11,7 +11,9 @@ from vfnode.dicom.results.result_context import Building, ResultContext
 from vfnode.dicom.results.settings import PRODUCT
 from vfnode.dicom.results.summary_text import paragraph
 from vfnode.dicom.vocabulary import concept, reason_concept
-from vfnode.dicom.wording import level_certainty, presence_name, tracking_name
+from vfnode.dicom.wording import level_certainty, tracking_name
+from vfnode.spine.conclusion import conclude, presence_of
+from vfnode.spine.finding import VertebraFinding
 from vfnode.spine.reason import Reason
 from vfnode.spine.vertebra import COLUMNS
 
@@ -103,7 +105,7 @@ def _write_observation(obx: Any, number: int, observation: Observation) -> None:
 def _observations(context: ResultContext) -> list[Observation]:
     """The conclusion, why there is none, the words, then each body with heights and grade."""
     report = context.analysis.report
-    answer = concept(presence_name(report.min_height_ratio, report.limits))
+    answer = concept(conclude(report).answer.value)
     lines: list[Observation] = [
         ("CWE", concept("compression_fracture"), "", _coded(answer), None),
         ("TX", concept("summary"), "", escaped(paragraph(context)), None),
@@ -134,15 +136,27 @@ def _vertebra(context: ResultContext, index: int) -> list[Observation]:
             for column, value in zip(COLUMNS, finding.heights_mm, strict=True)
         ),
     ]
-    if finding.withheld is not None:
-        why = _coded(reason_concept(finding.withheld))
-        return [*lines, ("CWE", concept("not_graded"), name, why, None)]
-    ratio = f"{finding.height_ratio:.4f}"
-    grade = _coded(concept(f"genant_{finding.grade.value}"))
+    return [*lines, *_graded(finding, name)]
+
+
+def _graded(finding: VertebraFinding, name: str) -> list[Observation]:
+    """The answer, grade and loss of a body; the reason where it was not graded."""
+    if finding.grade is None:
+        why = _coded(reason_concept(finding.withheld or Reason.NONE_GRADED))
+        return [("CWE", concept("not_graded"), name, why, None)]
+    unit = concept("ratio")
+    coded = {
+        "compression_fracture": presence_of(finding).value,
+        "genant_grade": f"genant_{finding.grade.value}",
+        "borderline": "yes" if finding.is_borderline else "no",
+    }
     return [
-        *lines,
-        ("NM", concept("height_ratio"), name, ratio, concept("ratio")),
-        ("CWE", concept("genant_grade"), name, grade, None),
+        ("NM", concept("height_ratio"), name, f"{finding.height_ratio:.4f}", unit),
+        ("NM", concept("loss"), name, f"{finding.loss:.4f}", unit),
+        *(
+            ("CWE", concept(what), name, _coded(concept(said)), None)
+            for what, said in coded.items()
+        ),
     ]
 
 

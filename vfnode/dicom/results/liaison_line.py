@@ -6,7 +6,9 @@ import csv
 import io
 
 from vfnode.dicom.results.result_context import Building, ResultContext
-from vfnode.dicom.wording import level_label, presence_name
+from vfnode.dicom.wording import level_label
+from vfnode.spine.conclusion import conclude
+from vfnode.spine.finding import VertebraFinding
 
 #: Columns of the line, which has no heading so that lines can be put together.
 COLUMNS = (
@@ -39,20 +41,26 @@ def build_liaison_line(building: Building) -> bytes:
 def _values(context: ResultContext) -> list[str]:
     header, report = context.series.header, context.analysis.report
     abnormal = [
-        f"{level_label(report, index)} {finding.grade.value} {finding.height_ratio:.2f}"
+        f"{level_label(report, index)} {_grade(finding)} {finding.loss:.0%}"
         for index, finding in enumerate(report.vertebrae)
-        if finding.is_graded and finding.grade.rank > 0
+        if finding.is_deformed or finding.is_borderline
     ]
     smallest = report.min_height_ratio
     return [
         *(str(header.get(keyword, "")) for keyword in COLUMNS[:8]),
-        presence_name(smallest, report.limits),
+        conclude(report).answer.value,
         "; ".join(abnormal),
         "" if smallest is None else f"{smallest:.3f}",
         str(len(report.evaluated)),
         "; ".join(reason.code for reason in (report.reason, *report.quality) if reason),
         context.created.isoformat(timespec="seconds"),
     ]
+
+
+def _grade(finding: VertebraFinding) -> str:
+    if finding.is_borderline:
+        return "borderline"
+    return finding.grade.value if finding.grade else ""
 
 
 def _harmless(value: str) -> str:

@@ -13,10 +13,8 @@ from enum import Enum
 from pathlib import Path
 
 from vfnode.extras import Extra
-from vfnode.spine.genant import GenantGrade
 
 RESULT_NAME = "result.json"
-POSITIVE = {GenantGrade.MODERATE.value, GenantGrade.SEVERE.value}
 # SOP classes (PS3.4 table B.5-1).
 COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -28,7 +26,7 @@ class When(Enum):
     """For which results a site wants an object."""
 
     ALWAYS = "always"
-    POSITIVES = "positives"  #: only where a graded body reaches the moderate limit
+    POSITIVES = "positives"  #: only with a moderate or severe body, or a borderline one
     NEVER = "never"
 
 
@@ -146,6 +144,6 @@ def file_of(name: str) -> str:
 
 
 def holds_fracture(folder: Path) -> bool:
-    """Whether the result in a folder reports a moderate or severe fracture."""
-    patient = json.loads((folder / RESULT_NAME).read_text("utf-8")).get("patient") or {}
-    return patient.get("grade") in POSITIVE
+    """Whether the result in a folder reports a moderate or severe fracture, or a borderline one."""
+    said = json.loads((folder / RESULT_NAME).read_text("utf-8")).get("conclusion") or {}
+    return bool(said.get("fractures") or said.get("borderline"))

@@ -13,9 +13,10 @@ from vfnode.dicom.reading.series_key import patient_digest
 from vfnode.dicom.results.previous_report import PreviousReport
 from vfnode.dicom.results.settings import ResultSettings
 from vfnode.dicom.uids import content_key, derive_uid
-from vfnode.dicom.wording import presence_name
 from vfnode.errors import ResultError
-from vfnode.spine.report import Analysis, VertebraFinding
+from vfnode.spine.conclusion import conclude
+from vfnode.spine.finding import VertebraFinding
+from vfnode.spine.report import Analysis
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,8 @@ class ResultContext:
 
     @property
     def is_positive(self) -> bool:
-        """Whether a graded body reaches the moderate limit."""
-        report = self.analysis.report
-        return presence_name(report.min_height_ratio, report.limits) == "present"
+        """Whether a body has a moderate or severe deformity, or may have one."""
+        return conclude(self.analysis.report).is_positive
 
     def slice_of(self, finding: VertebraFinding) -> SlicePlace:
         """The CT slice that holds the centre of a body.

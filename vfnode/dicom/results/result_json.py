@@ -9,6 +9,8 @@ import numpy as np
 from vfnode.dicom.picture.layout import Geometry
 from vfnode.dicom.reading.ct_series import CTSeries, SeriesSource
 from vfnode.dicom.results.settings import PRODUCT
+from vfnode.dicom.wording import tracking_name
+from vfnode.spine.conclusion import conclude
 from vfnode.spine.report import FractureReport
 
 
@@ -35,4 +37,20 @@ def build_result(
             if isinstance(series, CTSeries)
             else None
         )
-    return result
+    return {**result, "conclusion": _conclusion(report)}
+
+
+def _conclusion(report: FractureReport) -> dict[str, Any]:
+    """The answer, the bodies behind it by name, and what may hide a fracture."""
+    said = conclude(report)
+    lists = {
+        "fractures": said.fractures,
+        "borderline": said.borderline,
+        "mild": said.mild,
+        "graded": said.graded,
+    }
+    return {
+        "fracture": said.answer.value,
+        **{name: [tracking_name(report, i) for i in found] for name, found in lists.items()},
+        "may_hide_a_fracture": [reason.to_dict() for reason in said.hidden],
+    }

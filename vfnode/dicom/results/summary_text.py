@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+from vfnode.dicom.conclusion_text import conclusion_sentences, summary
 from vfnode.dicom.reading.ct_series import CTSeries, SlicePlace
 from vfnode.dicom.results.result_context import ResultContext
 from vfnode.dicom.templates import texts
-from vfnode.dicom.wording import (
-    level_certainty,
-    level_label,
-    ratio_text,
-    reason_text,
-    summary,
-    words,
-)
+from vfnode.dicom.wording import level_certainty, level_label, reason_text, words
+from vfnode.spine.finding import VertebraFinding
 from vfnode.spine.genant import height_loss_posterior
-from vfnode.spine.reason import Reason
 from vfnode.spine.report import Analysis, FractureReport
 
 
@@ -40,37 +36,20 @@ def headline(context: ResultContext) -> str:
 
 
 def paragraph(context: ResultContext) -> str:
-    """The whole answer: summary, each abnormal body, what was not graded, limits, warning."""
+    """The whole answer: conclusion, each abnormal body, limits, warning."""
     report, language = context.analysis.report, context.settings.language
     wording = texts("sr_texts.json", language)
     phrases, limits = wording["paragraph"], report.limits
-    sentences = [headline(context)]
+    sentences = [f"{sentence}." for sentence in conclusion_sentences(report, language)]
     sentences += _abnormal(context)
-    sentences += _not_graded(context)
     if report.quality:
         reasons = "; ".join(reason_text(reason, language) for reason in report.quality)
         sentences.append(phrases["quality"].format(reasons=reasons))
     if context.replaces:
         created = context.replaces.created.strftime("%Y-%m-%d %H:%M")
         sentences.append(phrases["replaces"].format(created=created))
-    sentences.append(
-        phrases["limits"].format(mild=limits.mild, moderate=limits.moderate, severe=limits.severe)
-    )
+    sentences.append(phrases["limits"].format(**asdict(limits)))
     return " ".join([*sentences, wording["research"]])
-
-
-def _not_graded(context: ResultContext) -> list[str]:
-    """One sentence a reason why bodies were not graded."""
-    language, report = context.settings.language, context.analysis.report
-    phrase = texts("sr_texts.json", language)["paragraph"]["not_graded"]
-    levels: dict[Reason, list[str]] = {}
-    for index, finding in enumerate(report.vertebrae):
-        if finding.withheld is not None:
-            levels.setdefault(finding.withheld, []).append(level_label(report, index))
-    return [
-        phrase.format(levels=", ".join(names), reason=reason_text(reason, language))
-        for reason, names in levels.items()
-    ]
 
 
 def _certainty(report: FractureReport, index: int, language: str) -> str:
@@ -80,22 +59,29 @@ def _certainty(report: FractureReport, index: int, language: str) -> str:
     return str(phrase.format(certainty=report.vertebrae[index].level_confidence))
 
 
+def _probability(finding: VertebraFinding, language: str) -> str:
+    """How probable a moderate or severe deformity is; empty where nobody knows."""
+    if finding.probability_moderate is None:
+        return ""
+    phrase = texts("sr_texts.json", language)["paragraph"]["probability"]
+    return str(phrase.format(probability=finding.probability_moderate))
+
+
 def _abnormal(context: ResultContext) -> list[str]:
-    """One sentence a body with a grade above normal."""
+    """One sentence of numbers a body with a grade above normal, or a borderline one."""
     language = context.settings.language
     phrase = texts("sr_texts.json", language)["paragraph"]["abnormal"]
     sentences = []
     for index, finding in enumerate(context.analysis.report.vertebrae):
-        if not finding.is_graded or finding.grade.rank == 0:
+        if not (finding.is_deformed or finding.is_borderline):
             continue
         anterior, middle, posterior = (float(height) for height in finding.heights_mm)
         sentences.append(
             phrase.format(
                 level=level_label(context.analysis.report, index),
-                grade=words(language)["grades"][finding.grade.value],
-                deformity=words(language)["deformities"][finding.deformity.value],
-                ratio=ratio_text(finding.height_ratio, finding.limits),
+                ratio=finding.height_ratio,
                 loss=height_loss_posterior(finding.heights_mm),
+                probability=_probability(finding, language),
                 anterior=anterior,
                 middle=middle,
                 posterior=posterior,

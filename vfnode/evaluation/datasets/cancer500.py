@@ -75,16 +75,29 @@ def cases(source: str, options: Options) -> Iterator[Case]:  # noqa: ARG001 - as
     Raises:
         UnreadableInputError: no annotation in the folder, or of another form.
     """
-    files = sorted(Path(source).glob("*.json"))
-    if not files:
-        raise UnreadableInputError(f"{source} holds no annotation (*.json)")
     with_ct = has_ct(source)
-    for path in files:
+    for path in _files(Path(source)):
         annotation = _annotation(path)
         if not with_ct:
             yield from _pairs(path.stem, readings(annotation, assumed))
         elif path.with_suffix("").is_dir():
             yield from _against_experts(path, annotation)
+
+
+def expert_readings(folder: Path) -> list[list[Reading]]:
+    """The readings of each annotated CT, one an expert; spacing assumed.
+
+    Raises:
+        UnreadableInputError: no annotation in the folder, or of another form.
+    """
+    return [list(readings(_annotation(path), assumed).values()) for path in _files(folder)]
+
+
+def _files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise UnreadableInputError(f"{folder} holds no annotation (*.json)")
+    return files
 
 
 def has_ct(source: str) -> bool:

@@ -95,7 +95,7 @@ def trusted(seen: Reading) -> Reading:
     best = range(0)
     first = 0
     for index, body in enumerate((*seen.bodies, None)):
-        if body is not None and body.complete and body.uncertainty_mm <= TRUSTED_MM:
+        if body is not None and body.complete and body.uncertainty_mm.mean() <= TRUSTED_MM:
             continue
         best = max(best, range(first, index), key=len)
         first = index + 1

@@ -124,7 +124,7 @@ def main(config: dict[str, Any]) -> None:
     answers = take_standard_output()
     lines = lines_of_parent()
     models = Path(config["models"]) if config["models"] else None
-    reading = Reading(GenantLimits(*config["limits"]), config["fallback_encoding"])
+    reading = Reading(GenantLimits(**config["limits"]), config["fallback_encoding"])
     settings = ResultSettings(**config["results"])
     computer = Computer(
         lambda: load_pipeline(models_dir(models), config["device"], reading.limits),

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def compute_program(settings: Settings, device_uid: str) -> ChildProgram:
         "log_level": settings.node.log_level,
         "device": settings.compute.device,
         "models": str(settings.compute.models.absolute()) if settings.compute.models else None,
-        "limits": [settings.results.mild, settings.results.moderate, settings.results.severe],
+        "limits": asdict(settings.results.limits()),
         "fallback_encoding": settings.results.fallback_encoding,
         "results": {
             "language": settings.results.language,

@@ -38,6 +38,11 @@ class _Fixed(Section):
         lt=1,
         description="Greatest height ratio of a severe fracture: 40 % loss.",
     )
+    graded_levels: tuple[str, str] = Field(
+        default=("T4", "L4"),
+        description="First and last vertebral level that is graded. Genant's grading was made "
+        "for T4 to L4; bodies outside are measured and shown. C1 and C2 are never graded.",
+    )
     sr_series_number: int = Field(
         default=9901,
         ge=1,
@@ -77,7 +82,9 @@ class _Fixed(Section):
         try:
             self.limits()
         except GeometryError as error:
-            raise ValueError(f"{error}; set mild > moderate > severe") from error
+            raise ValueError(
+                f"{error}; set mild > moderate > severe, first level above last"
+            ) from error
         return self
 
     @model_validator(mode="after")
@@ -93,7 +100,8 @@ class _Fixed(Section):
 
     def limits(self) -> GenantLimits:
         """The Genant limits of this site."""
-        return GenantLimits(mild=self.mild, moderate=self.moderate, severe=self.severe)
+        first, last = self.graded_levels
+        return GenantLimits(self.mild, self.moderate, self.severe, first, last)
 
     def objects(self) -> dict[str, str]:
         """Name of each result object -> for which results the site wants it."""
@@ -114,7 +122,7 @@ else:
         "ResultsSection",
         __base__=_Fixed,
         __doc__="Content of the results: limits of the grades, language, and for every object the "
-        "results that it is made of: 'always', 'positives' (a height ratio at or below the "
-        "moderate limit) or 'never'.",
+        "results that it is made of: 'always', 'positives' (a moderate or severe vertebra, "
+        "or a borderline one) or 'never'.",
         **{output.name: _switch(output) for output in OUTPUTS},
     )
