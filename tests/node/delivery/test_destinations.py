@@ -14,14 +14,14 @@ from pynetdicom.sop_class import (
 )
 
 from tests.end_to_end.peers import Orthanc
-from tests.node.factories import node_settings, write_ct
+from tests.node.factories import write_ct
 from tests.node.fake_compute import build
 from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError, SettingsError
 from vfnode.node.delivery.answers import Verdict, meaning_of_status
-from vfnode.node.delivery.destinations import DESTINATION_KINDS, make_destinations
+from vfnode.node.delivery.destinations import make_destination
 from vfnode.node.delivery.result_object import result_objects
-from vfnode.node.settings.destination import DestinationSection
-from vfnode.node.settings.settings import Settings
+from vfnode.node.settings.destination import KINDS, DestinationSection
+from vfnode.node.settings.settings import Settings, load_settings
 from vfnode.node.testing.orthanc import PROGRAM
 from vfnode.node.testing.storage_peer import StoragePeer
 
@@ -41,7 +41,7 @@ def section(port, kind="dicom", ae_title="PACS"):
 
 
 def make(kind, port):
-    return DESTINATION_KINDS[kind](section(port, kind), Settings())
+    return make_destination(section(port, kind), Settings())
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def receiver(request, tmp_path):
         pacs.stop()
 
 
-each_kind = pytest.mark.parametrize("receiver", DESTINATION_KINDS, indirect=True)
+each_kind = pytest.mark.parametrize("receiver", [kind.name for kind in KINDS], indirect=True)
 
 
 @each_kind
@@ -79,7 +79,7 @@ def test_every_kind_delivers_all_objects_and_tells_of_each(receiver, objects):
     made, held, _go_away = receiver
     stored = []
     for _ in range(2):
-        destination = DESTINATION_KINDS[made.kind](made, Settings())
+        destination = make_destination(made, Settings())
         destination.send(objects, lambda each, status: stored.append((each, status)))
 
     assert [each for each, _ in stored] == objects * 2
@@ -91,7 +91,7 @@ def test_every_kind_delivers_all_objects_and_tells_of_each(receiver, objects):
 def test_every_kind_is_asked_what_it_has(receiver, objects):
     """Before an object goes a second time: only what has arrived is named."""
     made, _held, _go_away = receiver
-    destination = DESTINATION_KINDS[made.kind](made, Settings())
+    destination = make_destination(made, Settings())
     destination.send(objects[:1], lambda _each, _status: None)
 
     assert destination.held(objects) == {objects[0].sop_instance_uid}
@@ -101,7 +101,7 @@ def test_every_kind_is_asked_what_it_has(receiver, objects):
 def test_every_kind_defers_when_nobody_is_there(receiver, objects):
     """Not reachable now is no refusal."""
     made, _held, go_away = receiver
-    destination = DESTINATION_KINDS[made.kind](made, Settings())
+    destination = make_destination(made, Settings())
     go_away()
 
     with pytest.raises(DeliveryDeferredError, match=r"does not answer|there is no folder"):
@@ -221,10 +221,21 @@ def test_an_archive_that_cannot_search_now_says_so(objects):
 
 def test_an_unknown_kind_is_a_wrong_setting(tmp_path):
     """With the kinds that there are."""
-    settings = node_settings(tmp_path, 11112, section(104, kind="carrier-pigeon"))
+    path = tmp_path / "vfnode.toml"
+    path.write_text('[[destinations]]\nname = "loft"\nkind = "carrier-pigeon"\n')
 
-    with pytest.raises(SettingsError, match=r"pacs\.kind.*\['dicom', 'folder', 'stow'\]"):
-        make_destinations(settings)
+    with pytest.raises(SettingsError, match=r"kind.*'carrier-pigeon' is none of dicom, stow"):
+        load_settings(path)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_kind_says_what_it_needs(kind, tmp_path):
+    """A destination without its address is a wrong setting, not a delivery that fails."""
+    path = tmp_path / "vfnode.toml"
+    path.write_text(f'[[destinations]]\nname = "pacs"\nkind = "{kind.name}"\n')
+
+    with pytest.raises(SettingsError, match=f"{kind.needs} must be given for kind '{kind.name}'"):
+        load_settings(path)
 
 
 class WebArchive(HTTPServer):
@@ -285,7 +296,7 @@ def test_the_answer_of_a_web_archive_decides_whether_to_try_again(code, body, er
     web.code, web.body = code, body
 
     with pytest.raises(error):
-        DESTINATION_KINDS["stow"](web_section(web), Settings()).send(objects, lambda *_: None)
+        make_destination(web_section(web), Settings()).send(objects, lambda *_: None)
 
 
 def test_a_password_comes_from_its_file(web, objects, tmp_path):
@@ -296,7 +307,7 @@ def test_a_password_comes_from_its_file(web, objects, tmp_path):
     web.code = 503
 
     with pytest.raises(DeliveryDeferredError) as caught:
-        DESTINATION_KINDS["stow"](made, Settings()).send(objects, lambda *_: None)
+        make_destination(made, Settings()).send(objects, lambda *_: None)
 
     assert web.authorization == "Basic dmZub2RlOm9wZW4gc2VzYW1l"
     assert "sesame" not in str(caught.value)

@@ -3,6 +3,7 @@
 import pytest
 
 from vfnode.errors import SettingsError
+from vfnode.node.settings.destination import SENT
 from vfnode.node.settings.settings import Settings, load_settings
 from vfnode.node.settings.wrong_settings import HIDDEN, PATTERNS
 
@@ -83,8 +84,8 @@ def complaint(folder, text):
         ),
         (
             PACS + 'objects = ["report", "pictures"]\n',
-            "[[destinations]] \"a\" objects: 'pictures' is none of picture, plain_picture, "
-            'projection, report, key_objects, for example ["report", "picture"]',
+            f"[[destinations]] \"a\" objects: 'pictures' is none of {', '.join(SENT)}, "
+            'for example ["report", "picture"]',
         ),
         (PACS + PACS, '[[destinations]] name: "a" stands twice; rename one'),
     ],

@@ -1,20 +1,17 @@
-"""Where results go: the kinds of destination, and what each kind must do.
+"""Where results go, and what every kind of destination must do.
 
-A new kind is one module, one line in ``DESTINATION_KINDS``, and the contract test that
-runs over the table.
+A new kind is one module, one line in ``vfnode.node.settings.destination.KINDS``, and the contract
+test that runs over the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Protocol
 
-from vfnode.errors import SettingsError
-from vfnode.node.delivery.cstore import CStoreDestination
-from vfnode.node.delivery.folder import FolderDestination
 from vfnode.node.delivery.result_object import OnStored, ResultObject
-from vfnode.node.delivery.stow import StowDestination
-from vfnode.node.settings.destination import DestinationSection
+from vfnode.node.settings.destination import DestinationSection, kind_of
 from vfnode.node.settings.settings import Settings
 
 
@@ -39,28 +36,21 @@ class Destination(Protocol):
         """
 
 
-#: kind -> maker, given the settings of the destination and those of the node
-DESTINATION_KINDS: Mapping[str, Callable[[DestinationSection, Settings], Destination]] = {
-    "dicom": CStoreDestination,
-    "folder": FolderDestination,
-    "stow": StowDestination,
-}
-
-
 def make_destinations(settings: Settings) -> dict[str, Destination]:
     """The destinations of the settings, by name.
 
     Raises:
-        SettingsError: a kind that there is not.
+        SettingsError: the settings of one cannot be used, as a certificate that is not there.
     """
-    return {section.name: _maker(section)(section, settings) for section in settings.destinations}
+    return {section.name: make_destination(section, settings) for section in settings.destinations}
 
 
-def _maker(section: DestinationSection) -> Callable[[DestinationSection, Settings], Destination]:
-    try:
-        return DESTINATION_KINDS[section.kind]
-    except KeyError:
-        raise SettingsError(
-            f"destinations.{section.name}.kind: {section.kind!r} is none of "
-            f"{sorted(DESTINATION_KINDS)}; choose one of them"
-        ) from None
+def make_destination(section: DestinationSection, settings: Settings) -> Destination:
+    """One destination, of the kind that its section names.
+
+    Raises:
+        SettingsError: as `make_destinations`.
+    """
+    module, _, name = kind_of(section.kind).maker.partition(":")
+    made: Destination = getattr(import_module(module), name)(section, settings)
+    return made

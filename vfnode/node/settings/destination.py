@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
@@ -9,6 +10,28 @@ from pydantic import Field, field_validator, model_validator
 from vfnode.dicom.results.output_files import OUTPUTS
 from vfnode.node.settings.section import AE_TITLE, Section
 
+
+@dataclass(frozen=True)
+class DestinationKind:
+    """A protocol by which results go to a destination."""
+
+    name: str  #: as settings name it
+    description: str  #: continues "Protocol of the destination: '<name>' ..."
+    #: "module:class" of a ``vfnode.node.delivery.destinations.Destination``, called with its
+    #: section and the settings of the node
+    maker: str
+    needs: str  #: field of the section without which it cannot work
+    commits: bool = False  #: offers Storage Commitment
+
+
+_DELIVERY = "vfnode.node.delivery"
+KINDS: tuple[DestinationKind, ...] = (
+    DestinationKind(
+        "dicom", "sends by C-STORE", f"{_DELIVERY}.cstore:CStoreDestination", "ae_title", True
+    ),
+    DestinationKind("stow", "by DICOMweb STOW-RS", f"{_DELIVERY}.stow:StowDestination", "url"),
+    DestinationKind("folder", "writes files", f"{_DELIVERY}.folder:FolderDestination", "folder"),
+)
 #: The outputs that can be sent.
 SENT = tuple(output.name for output in OUTPUTS if output.is_dicom)
 ATTEMPT_TIMEOUTS = 10  #: in one attempt: a job has four to ten objects
@@ -24,8 +47,8 @@ class DestinationSection(Section):
     )
     kind: str = Field(
         default="dicom",
-        description="Protocol of the destination: 'dicom' sends by C-STORE, 'stow' by DICOMweb "
-        "STOW-RS, 'folder' writes files.",
+        description="Protocol of the destination: "
+        f"{', '.join(f'{kind.name!r} {kind.description}' for kind in KINDS)}.",
     )
     positives_only: bool = Field(
         default=False,
@@ -120,6 +143,11 @@ class DestinationSection(Section):
         default=600.0, gt=0, description="Longest pause between two attempts, seconds."
     )
 
+    @field_validator("kind")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        return kind_of(name).name
+
     @field_validator("objects")
     @classmethod
     def _can_be_sent(cls, objects: tuple[str, ...]) -> tuple[str, ...]:
@@ -135,9 +163,21 @@ class DestinationSection(Section):
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> DestinationSection:
-        needed = {"dicom": "ae_title", "stow": "url", "folder": "folder"}.get(self.kind)
-        if needed and not getattr(self, needed):
-            raise ValueError(f"{needed} must be given for kind {self.kind!r}")
-        if self.commitment and self.kind != "dicom":
-            raise ValueError(f"commitment is for kind 'dicom' alone, not {self.kind!r}")
+        kind = kind_of(self.kind)
+        if not getattr(self, kind.needs):
+            raise ValueError(f"{kind.needs} must be given for kind {kind.name!r}")
+        if self.commitment and not kind.commits:
+            raise ValueError(f"kind {kind.name!r} knows no commitment")
         return self
+
+
+def kind_of(name: str) -> DestinationKind:
+    """A kind by its name.
+
+    Raises:
+        ValueError: there is none of this name; says which there are.
+    """
+    for kind in KINDS:
+        if kind.name == name:
+            return kind
+    raise ValueError(f"{name!r} is none of {', '.join(kind.name for kind in KINDS)}")
