@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.end_to_end.peers import FAKE_COMPUTE
 from vfnode.node.app import run
-from vfnode.node.compute.client import ChildProgram
+from vfnode.node.compute.child_process import ChildProgram
 from vfnode.node.settings.settings import load_settings
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from vfnode.dicom.ct_writer import CTSeriesFacts, write_ct_series
-from vfnode.node.compute.client import ChildProgram
+from vfnode.node.compute.child_process import ChildProgram
 from vfnode.node.receiving.received_instance import ReceivedInstance
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.machine import ComputeSection, NodeSection

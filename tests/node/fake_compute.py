@@ -3,7 +3,9 @@
 ``python fake_compute.py CONTROL``: files in the CONTROL folder say how. ``hold-<command>``
 makes it wait while the file is there; ``crash``, ``hang``, ``eat-memory`` and ``reject`` are
 done at compute, a ``crash-once`` is removed first; ``poison`` names a series that
-crashes it and ``refuse`` one that it cannot measure. Every request is noted in ``requests``.
+crashes it and ``refuse`` one that it cannot measure; ``full-disk`` and ``crash-at-start`` say
+themselves; ``not-ready`` holds the reason why it cannot work. Every request is noted in
+``requests``.
 """
 
 import io
@@ -25,7 +27,7 @@ from pydicom.uid import (
 from vfnode.dicom.reading.same_image import is_same_image
 from vfnode.dicom.uids import derive_uid
 from vfnode.durable_files import write_sealed
-from vfnode.node.compute.child_pipes import lines_of_parent, take_standard_output
+from vfnode.node.compute.child_pipes import AnswerPipe, lines_of_parent
 
 OBJECTS = {
     "report.sr.dcm": Comprehensive3DSRStorage,
@@ -34,15 +36,23 @@ OBJECTS = {
 
 
 def main(control: Path) -> None:
-    answers = take_standard_output()
-    for line in lines_of_parent():
+    lines, node = lines_of_parent(), AnswerPipe()
+    trouble = control / "not-ready"
+    if trouble.exists():
+        node.send({"error": {"name": "ModelError", "code": "", "detail": trouble.read_text()}})
+        return
+    if (control / "crash-at-start").exists():
+        os._exit(4)
+    node.send({"ready": True})
+    for line in lines:
         request = json.loads(line)
         with (control / "requests").open("a") as notes:
             notes.write(f"{request['command']}\n")
-        while (control / f"hold-{request['command']}").exists():
-            time.sleep(0.02)
-        answers.write(json.dumps(answer(request, control)) + "\n")
-        answers.flush()
+        with node.beating():
+            while (control / f"hold-{request['command']}").exists():
+                time.sleep(0.02)
+            answered = answer(request, control)
+        node.send(answered)
 
 
 def answer(request: dict[str, Any], control: Path) -> dict[str, Any]:
@@ -66,6 +76,9 @@ def answer(request: dict[str, Any], control: Path) -> dict[str, Any]:
         os._exit(3)
     if (control / "hang").exists():
         time.sleep(3600)
+    if (control / "full-disk").exists():
+        fault = {"name": "InstallationError", "code": "", "detail": "the disk is full"}
+        return {"error": fault}
     if (control / "reject").exists():
         detail = "three slices"
         return {"error": {"name": "NotEvaluableError", "code": "too-few-slices", "detail": detail}}

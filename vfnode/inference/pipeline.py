@@ -204,10 +204,12 @@ def load_pipeline(
             the paper.
 
     Raises:
-        ModelError: a bundle is missing, damaged or of another role.
+        ModelError: a bundle is missing, damaged or of another role, or there is no device.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ModelError("there is no CUDA device that torch can use; choose cpu or auto")
     spine, vertebrae, keypoints, levels = (_load(folder, role, device) for role in ROLES)
     judge = load_judge((folder, models_dir()), limits or GenantLimits())
     return Pipeline(spine, vertebrae, keypoints, levels, device, judge, looks)

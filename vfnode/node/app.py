@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import threading
 import time
@@ -16,7 +17,8 @@ import structlog
 from vfnode.dicom.reading.series_facts import FactsCache
 from vfnode.errors import SettingsError, VfnodeError
 from vfnode.node.clock import Duties, start_clock
-from vfnode.node.compute.client import ChildProgram, ComputeClient, compute_program
+from vfnode.node.compute.child_process import ChildProgram
+from vfnode.node.compute.client import ComputeClient, compute_program
 from vfnode.node.delivery.commitment import Commitments
 from vfnode.node.delivery.commitment_book import CommitmentBook
 from vfnode.node.delivery.destinations import make_destinations
@@ -24,10 +26,11 @@ from vfnode.node.installation import device_uid
 from vfnode.node.jobs.intake import Intake
 from vfnode.node.jobs.job_folder import inbox_folder
 from vfnode.node.jobs.ledger import Ledger
-from vfnode.node.jobs.parts import Parts
+from vfnode.node.jobs.parts import ComputeService, Parts
 from vfnode.node.jobs.retention import make_room, purge
 from vfnode.node.jobs.workflows import Workflows
 from vfnode.node.logs import LogFormat, configure_logs
+from vfnode.node.readiness import ReadinessTeller
 from vfnode.node.receiving.completeness import Completeness, QuietRule
 from vfnode.node.receiving.inbox import Inbox
 from vfnode.node.receiving.notice import NoticeBoard
@@ -61,6 +64,9 @@ def run(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
+    # A terminal that closes ends no node; certificates are taken up without being told.
+    signal.signal(signal.SIGHUP, lambda _number, _frame: log.info("SIGHUP is ignored"))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold patients' images
     try:
         with running(settings, program, Start(PATIENCE_S, stop)):
             stop.wait()
@@ -91,22 +97,30 @@ def running(
         facts = FactsCache()
         workflows = Workflows(parts, facts)
         intake = Intake(parts, completeness, facts, workflows.begin)
-        scp = StorageSCP(settings, parts.inbox, completeness, parts.commitments.handle_report)
+        scp = StorageSCP(
+            settings,
+            parts.inbox,
+            completeness,
+            parts.commitments.handle_report,
+            lambda: parts.compute.trouble if settings.receiving.refuse_when_not_ready else "",
+        )
+        readiness = ReadinessTeller(settings.node.spool, systemd.notify)
+        readiness.tell(parts.compute.trouble)
         notice = NoticeBoard(settings, completeness, scp.other_objects)
         stack.callback(workflows.stop, DELIVERY_PATIENCE_S)
-        stack.callback(parts.compute.stop)
         stack.callback(parts.commitments.stop)
         workflows.start()
         duties = Duties(
             sweep=intake.sweep,
             take_up=intake.take_up,
             notice=notice.update,
-            watch=workflows.sweep,
+            watch=lambda: watch(parts.compute, readiness, workflows),
             purge=lambda: purge(parts, completeness),
             make_room=lambda: make_room(parts, completeness),
             heartbeat=lambda: systemd.notify("WATCHDOG=1"),
         )
         stack.callback(start_clock(duties, settings.receiving.quiet_s).shutdown)
+        stack.callback(parts.compute.stop)  # before the clock, whose duty may wait for a child
         stack.callback(scp.stop, RECEIVING_PATIENCE_S)
         start.when_ready(scp.start)
         systemd.notify("READY=1")
@@ -115,6 +129,13 @@ def running(
         systemd.notify("STOPPING=1")
         log.info("stopping")
     log.info("stopped")
+
+
+def watch(compute: ComputeService, readiness: ReadinessTeller, workflows: Workflows) -> None:
+    """What is looked after all the time: a child that can work, and work that has a worker."""
+    workflows.sweep()
+    compute.look()
+    readiness.tell(compute.trouble)
 
 
 def _quiet_rule(settings: Settings) -> QuietRule:
@@ -138,7 +159,8 @@ def _make_parts(settings: Settings, program: ChildProgram, stack: ExitStack, sta
     dropped = inbox.drop_unfinished()
     log.info("inbox", unfinished_dropped=dropped)
     compute = ComputeClient(program)
-    compute.start()
+    stack.callback(compute.stop)
+    start.when_ready(compute.start)
     titles = {section.name: section.ae_title for section in settings.destinations}
     commitments = Commitments(CommitmentBook(ledger.engine), titles, ledger.reopen)
     return Parts(settings, inbox, ledger, compute, destinations, commitments)

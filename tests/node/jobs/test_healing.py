@@ -48,7 +48,11 @@ class ComputeHere:
     def __init__(self):
         self.asked = []
         self.fails_at = ""
+        self.trouble = ""
         self._computer = Computer(Pipeline, ResultSettings())
+
+    def look(self):
+        pass
 
     def ask(self, request):
         self.asked.append(request["command"])

@@ -18,12 +18,20 @@ from pydicom.uid import (
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import FACTS, fake_child, node_settings, series_uid, write_ct
-from vfnode.errors import InstallationError, VfnodeError
+from vfnode.errors import (
+    DeliveryDeferredError,
+    InstallationError,
+    SettingsError,
+    VfnodeError,
+)
+from vfnode.node import clock
 from vfnode.node.app import running
 from vfnode.node.delivery.storage_scu import send_files
+from vfnode.node.jobs import analysis_steps
 from vfnode.node.jobs.admin import list_jobs, retry, wait_for
 from vfnode.node.jobs.job_folder import inbox_folder, job_folder
 from vfnode.node.jobs.job_state import JobState
+from vfnode.node.readiness import read_readiness
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.testing.ports import free_port
 from vfnode.node.testing.storage_peer import StoragePeer
@@ -252,18 +260,66 @@ def test_a_second_node_on_the_same_spool_is_refused(tmp_path, control):
         pass
 
 
-def test_without_models_series_wait_with_a_reason_and_receiving_goes_on(tmp_path, peer):
-    """The real compute child, with a models folder that is empty."""
-    images = write_ct(tmp_path / "ct", slices=12)
+def test_a_node_without_models_does_not_start(tmp_path, peer):
+    """The real compute child, with a models folder that is empty: a person has to know at once."""
     (tmp_path / "models").mkdir()
     plain = node_settings(tmp_path, free_port(), destination(peer.port))
     compute = plain.compute.model_copy(update={"models": tmp_path / "models", "time_limit_s": 60})
     settings = plain.model_copy(update={"compute": compute})
 
-    with running(settings):
-        send(settings, images)
-        wait_until(lambda: "models" in "".join(j.reason for j in list_jobs(settings)), "a reason")
-        job = list_jobs(settings)[0]
+    with pytest.raises(SettingsError, match=r"compute\.models"), running(settings):
+        pass
 
-    assert job.state is JobState.WAITING
-    assert job.reason.startswith("this machine: ")
+
+def test_a_node_whose_models_go_while_it_runs_waits_and_says_so(
+    tmp_path, control, images, peer, monkeypatch
+):
+    """NOT READY, refused to senders where the site wants that; when they are back it goes on."""
+    monkeypatch.setattr(clock, "WATCH_S", 0.3)
+    monkeypatch.setattr(analysis_steps, "FIRST_PAUSE_S", 0.5)
+    plain = node_settings(tmp_path, free_port(), destination(peer.port))
+    refusing = plain.receiving.model_copy(update={"refuse_when_not_ready": True})
+    settings = plain.model_copy(update={"receiving": refusing})
+    more = write_ct(tmp_path / "more", facts=replace(FACTS, seed="more"))
+
+    with node(settings, control):
+        (control / "crash-once").touch()
+        (control / "not-ready").write_text("no model for the spine")
+        send(settings, images)
+        wait_until(lambda: [j.state for j in list_jobs(settings)] == [JobState.WAITING], "waits")
+        wait_until(lambda: "no model" in list_jobs(settings)[0].reason, "with a reason")
+        wait_until(lambda: trouble_of(settings) != "", "told")
+        told = trouble_of(settings)
+        with pytest.raises(DeliveryDeferredError, match="0xA700"):
+            send(settings, more)
+        (control / "not-ready").unlink()
+        wait_until(lambda: list_jobs(settings)[0].state is JobState.DELIVERED, "goes on")
+        wait_until(lambda: trouble_of(settings) == "", "ready again")
+        send(settings, more)
+
+    assert told == "no model for the spine"
+
+
+def trouble_of(settings):
+    told = read_readiness(settings.node.spool)
+    assert told is not None
+    return told.trouble
+
+
+def test_a_disk_that_is_full_at_compute_fails_nothing(tmp_path, control, images, peer, monkeypatch):
+    """The job waits with the reason, and goes on by itself when there is room."""
+    monkeypatch.setattr(analysis_steps, "FIRST_PAUSE_S", 0.5)
+    (control / "full-disk").touch()
+    settings = node_settings(tmp_path, free_port(), destination(peer.port))
+
+    with node(settings, control):
+        send(settings, images)
+        wait_until(lambda: [j.state for j in list_jobs(settings)] == [JobState.WAITING], "waits")
+        wait_until(lambda: "disk" in list_jobs(settings)[0].reason, "a reason")
+        reason = list_jobs(settings)[0].reason
+        (control / "full-disk").unlink()
+        wait_until(lambda: list_jobs(settings)[0].state is JobState.DELIVERED, "goes on")
+
+    assert reason == "this machine: the disk is full"
+    assert list_jobs(settings)[0].reason == ""
+    assert len(peer.requests) == 2

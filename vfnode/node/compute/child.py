@@ -3,7 +3,8 @@
 A request is ``{"command": "compute" | "build", "instances": [paths], "analysis": folder,
 "results": folder, "created": local time, "replaces": report or null, "notes": [codes]}``, or
 ``{"command": "compare", "pairs": [[path, path]]}``; the answer is
-``{"result": {...}}`` or ``{"error": {"name": ..., "code": ..., "detail": ...}}``. The only
+``{"result": {...}}`` or ``{"error": {"name": ..., "code": ..., "detail": ...}}``; an error
+before the first request says why it cannot work at all. The only
 module of the node that imports torch, and no other one imports it.
 """
 
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,11 +24,17 @@ import structlog
 from vfnode.dicom.reading.same_image import is_same_image
 from vfnode.dicom.results.outputs import build_and_write
 from vfnode.dicom.results.settings import ResultSettings
-from vfnode.errors import ModelError, NotEvaluableError, VfnodeError
+from vfnode.dicom.templates import templates_dir
+from vfnode.errors import (
+    InstallationError,
+    NotEvaluableError,
+    VfnodeError,
+    fault_of_installation,
+)
 from vfnode.inference.bundle import models_dir
 from vfnode.inference.pipeline import load_pipeline
 from vfnode.node.compute.analysis_store import load_analysis, save_analysis
-from vfnode.node.compute.child_pipes import lines_of_parent, take_standard_output
+from vfnode.node.compute.child_pipes import AnswerPipe, lines_of_parent
 from vfnode.node.compute.series_reader import Reading, SeriesReader
 from vfnode.node.logs import configure_logs
 from vfnode.spine.genant import GenantLimits
@@ -65,6 +73,17 @@ class Computer:
         self._settings = settings
         self._pipeline: Analyzer | None = None
         self._reader = reader or SeriesReader(Reading())
+
+    def prepare(self) -> dict[str, Any]:
+        """Load the models and look whether objects can be made, before a study needs them.
+
+        Raises:
+            ModelError: the models are missing or damaged, or the device is not there.
+            ResultError: the templates are missing.
+        """
+        self.warm()
+        templates_dir()
+        return {}
 
     def warm(self) -> Analyzer:
         """Load the models, the first time.
@@ -121,8 +140,7 @@ _COMMANDS: dict[str, Callable[[Computer, Request], dict[str, Any]]] = {
 def main(config: dict[str, Any]) -> None:
     """Answer requests until the input ends."""
     configure_logs(config["log_level"])
-    answers = take_standard_output()
-    lines = lines_of_parent()
+    lines, node = lines_of_parent(), AnswerPipe()
     models = Path(config["models"]) if config["models"] else None
     reading = Reading(GenantLimits(**config["limits"]), config["fallback_encoding"])
     settings = ResultSettings(**config["results"])
@@ -131,23 +149,30 @@ def main(config: dict[str, Any]) -> None:
         settings,
         SeriesReader(reading),
     )
-    try:
-        computer.warm()
-    except ModelError as error:  # each request will say so again, to whom it concerns
-        log.critical("models not loaded", reason=str(error))
+    with node.beating():
+        started = _attempt(computer.prepare)
+    node.send(started if "error" in started else {"ready": True})
+    if "error" in started:
+        return
     for line in lines:
-        answers.write(json.dumps(_answer(computer, json.loads(line))) + "\n")
-        answers.flush()
+        request = json.loads(line)
+        with node.beating():
+            answer = _attempt(partial(computer.answer, request))
+        node.send(answer)
 
 
-def _answer(computer: Computer, request: Request) -> dict[str, Any]:
+def _attempt(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The result of a piece of work, or why there is none."""
     try:
-        return {"result": computer.answer(request)}
+        return {"result": work()}
     except NotEvaluableError as error:
         return _error(error, error.code, error.detail)
     except VfnodeError as error:
         return _error(error, "", str(error))
     except Exception as error:
+        fault = fault_of_installation(error)
+        if fault:
+            return _error(InstallationError(fault), "", fault)
         log.exception("unexpected")
         return _error(error, "", "")
 

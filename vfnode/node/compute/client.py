@@ -8,32 +8,28 @@ from __future__ import annotations
 
 import json
 import os
-import select
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any
 
 import structlog
 
 from vfnode.errors import (
     ComputeError,
+    InstallationError,
     ModelError,
     NotEvaluableError,
     ResultError,
+    SettingsError,
     UnreadableInputError,
 )
-from vfnode.node.compute.child_log import relay_lines
+from vfnode.node.compute.child_process import MEGABYTE, ChildProcess, ChildProgram
 from vfnode.node.settings.settings import Settings
 
-READ_BYTES = 65536
-MEGABYTE = 1_000_000
-MEMORY_WATCH_S = 0.2  #: a volume of a gigabyte takes longer to read
-STOP_S = 5.0
+HEADROOM_BYTES = 100 * MEGABYTE  #: beyond the models, for the smallest series
 
 log = structlog.get_logger()
 
@@ -42,6 +38,7 @@ _ERRORS: dict[str, Callable[[str, str], Exception]] = {
     "NotEvaluableError": NotEvaluableError,
     "UnreadableInputError": lambda _code, detail: UnreadableInputError(detail),
     "ModelError": lambda _code, detail: ModelError(detail),
+    "InstallationError": lambda _code, detail: InstallationError(detail),
     "ResultError": lambda _code, detail: ResultError(detail),
 }
 
@@ -52,16 +49,6 @@ class NodeStoppingError(BaseException):
     Not an Exception, so that a durable workflow is left unfinished and not recorded
     as failed.
     """
-
-
-@dataclass(frozen=True)
-class ChildProgram:
-    """How to start the child."""
-
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    time_limit_s: float
-    memory_limit_bytes: int = 0  #: resident; 0 for none
 
 
 def compute_program(settings: Settings, device_uid: str) -> ChildProgram:
@@ -100,21 +87,51 @@ class ComputeClient:
     """One child process, asked one thing at a time.
 
     Args:
-        program: how to start it. It reads one JSON object a line from standard input and
-            answers each with one line on standard output; it ends when its input ends.
+        program: how to start it. It says when it is ready, reads one JSON object a line from
+            standard input and answers each with one line on standard output; it ends when its
+            input ends.
     """
 
     def __init__(self, program: ChildProgram) -> None:
         self._program = program
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: ChildProcess | None = None
         self._turn = threading.Lock()
         self._stopping = False
         self._context: Mapping[str, Any] = {}  #: of the request that the child works on
+        # The kernel ends a child with the thread that began it: this one lives as long as we do.
+        self._starter = ThreadPoolExecutor(1, "compute-starter")
+        self.trouble = ""  #: why no child can work now; empty where one can
 
     def start(self) -> None:
-        """Start the child, so that it loads its models before the first series comes."""
+        """Start the child and wait until it can work.
+
+        Raises:
+            SettingsError: models, device or templates cannot be used, or it may take less
+                memory than they need.
+            InstallationError: it cannot be started now.
+        """
         with self._turn:
-            self._running()
+            try:
+                child = self._running()
+            except ModelError as error:
+                raise SettingsError(f"compute.models, compute.device: {error}") from error
+            need, limit = child.resident_bytes(), self._program.memory_limit_bytes
+            if limit and limit < need + HEADROOM_BYTES:
+                self._end()
+                raise SettingsError(
+                    f"compute.memory_limit_mb: {limit // MEGABYTE} MB is too little; the models "
+                    f"alone take {need // MEGABYTE} MB, a chest CT about 3000 MB"
+                )
+
+    def look(self) -> None:
+        """Start the child where it is not there, so that its trouble is known before a study."""
+        if self._turn.acquire(blocking=False):
+            try:
+                self._running()
+            except (ModelError, InstallationError, NodeStoppingError):
+                return  # told, and tried again at the next look
+            finally:
+                self._turn.release()
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request and wait for its answer.
@@ -124,16 +141,16 @@ class ComputeClient:
             NotEvaluableError: the series is unsuitable.
             UnreadableInputError: its files cannot be read.
             ModelError: the models cannot be loaded.
+            InstallationError: the child cannot be started, or the disk is full.
             ResultError: a result object cannot be built.
             NodeStoppingError: the node stops meanwhile.
         """
         with self._turn:
-            child = self._running()
             self._context = structlog.contextvars.get_contextvars()
             try:
-                answer = self._exchange(child, json.dumps(request).encode() + b"\n")
+                answer = self._running().ask(request)
             except ComputeError:
-                self._end(child)
+                self._end()
                 if self._stopping:
                     raise NodeStoppingError from None
                 raise
@@ -148,91 +165,63 @@ class ComputeClient:
         child = self._child
         if child is not None:  # its pipes belong to the thread that waits for them
             child.kill()
-            child.wait(STOP_S)
+        self._starter.shutdown(wait=False, cancel_futures=True)
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> ChildProcess:
         if self._stopping:
             raise NodeStoppingError
-        if self._child is None or self._child.poll() is not None:
-            self._child = subprocess.Popen(
-                self._program.command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={**os.environ, **self._program.environment},
-                start_new_session=True,  # Ctrl-C at a terminal is for the node to handle
-            )
-            relay_lines(self._child, lambda: self._context)
-            log.info("compute child started", pid=self._child.pid)
+        if self._child is None or not self._child.is_alive:
+            try:
+                self._child = self._made()
+            except (ModelError, InstallationError) as error:
+                self._tell(str(error))
+                raise
+            self._tell("")
         return self._child
 
-    def _exchange(self, child: subprocess.Popen[bytes], line: bytes) -> dict[str, Any]:
-        assert child.stdin is not None
+    def _tell(self, trouble: str) -> None:
+        if trouble and trouble != self.trouble:
+            log.error("NOT READY", reason=trouble)
+        elif self.trouble and not trouble:
+            log.info("ready again")
+        self.trouble = trouble
+
+    def _made(self) -> ChildProcess:
+        """A child that is ready.
+
+        Raises:
+            ModelError: it says that it cannot work.
+            InstallationError: it cannot be started, or does not come so far.
+        """
+        self._end()
         try:
-            child.stdin.write(line)
-            child.stdin.flush()
+            child = self._starter.submit(
+                ChildProcess, self._program, lambda: self._context
+            ).result()
         except OSError as error:
-            raise ComputeError(f"the compute child has ended: {error.strerror}") from error
-        answer: dict[str, Any] = json.loads(self._read_line(child))
-        return answer
+            raise InstallationError(
+                f"the compute child cannot be started: {error.strerror}"
+            ) from error
+        except RuntimeError:  # the starter takes no more work
+            raise NodeStoppingError from None
+        log.info("compute child started", pid=child.pid)
+        self._child = child  # so that a stop ends it
+        try:
+            message = child.first_message()
+        except ComputeError as error:
+            if self._stopping:
+                raise NodeStoppingError from None
+            self._end()
+            raise InstallationError(f"the compute child cannot be started: {error}") from error
+        if "error" in message:
+            self._end()
+            raise ModelError(message["error"]["detail"] or message["error"]["name"])
+        return child
 
-    def _read_line(self, child: subprocess.Popen[bytes]) -> bytes:
-        assert child.stdout is not None
-        limit_s = self._program.time_limit_s
-        deadline_s = time.monotonic() + limit_s
-        line = b""
-        answer = select.poll()  # select() takes no descriptor above 1023
-        answer.register(child.stdout, select.POLLIN)
-        while not line.endswith(b"\n"):
-            if not answer.poll(MEMORY_WATCH_S * 1000):
-                if time.monotonic() > deadline_s:
-                    raise ComputeError(f"no result within {limit_s:.0f} s (compute.time_limit_s)")
-                self._check_memory(child)
-                continue
-            part = os.read(child.stdout.fileno(), READ_BYTES)
-            if not part:
-                raise ComputeError(f"the compute child died ({_ending(child)})")
-            line += part
-        return line
-
-    def _check_memory(self, child: subprocess.Popen[bytes]) -> None:
-        limit = self._program.memory_limit_bytes
-        if limit and _resident_bytes(child.pid) > limit:
-            raise ComputeError(f"more than {limit // MEGABYTE} MB (compute.memory_limit_mb)")
-
-    def _end(self, child: subprocess.Popen[bytes]) -> None:
-        child.kill()
-        child.wait(STOP_S)
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None and not pipe.closed:
-                _close_pipe(pipe)
-
-
-def _resident_bytes(pid: int) -> int:
-    """Memory of a process in RAM (proc(5), statm); 0 when it has just ended.
-
-    Not a limit of address space: torch reserves far more of that than it ever uses.
-    """
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _close_pipe(pipe: Any) -> None:
-    try:
-        pipe.close()
-    except BrokenPipeError:  # what was left to send has nobody to read it any more
-        return
-
-
-def _ending(child: subprocess.Popen[bytes]) -> str:
-    try:
-        code = child.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        return "it closed its output"
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.close()
+            self._child = None
 
 
 def _error_of(error: Mapping[str, str]) -> Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import socket
 import threading
 import time
@@ -96,8 +97,9 @@ class Attempts:
             return DeliveryDeferredError(
                 f"{hanging} earlier attempts still hang in the operating system"
             )
+        context = contextvars.copy_context()  # so that its lines in the log name the job
         thread = threading.Thread(
-            target=lambda: raised.append(raised_by(work)), daemon=True, name="attempt"
+            target=lambda: raised.append(context.run(raised_by, work)), daemon=True, name="attempt"
         )
         thread.start()
         thread.join(limit_s)

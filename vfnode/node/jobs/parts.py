@@ -16,6 +16,11 @@ from vfnode.node.settings.settings import Settings
 class ComputeService(Protocol):
     """What computes and builds: the child process, or a fake."""
 
+    trouble: str  #: why nothing can be computed now; empty where it can
+
+    def look(self) -> None:
+        """Make sure that something can be computed, where nothing is just now."""
+
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """As :meth:`vfnode.node.compute.client.ComputeClient.ask`."""
 

@@ -52,6 +52,7 @@ class StorageSCP:
         completeness: is told what arrived.
         on_commitment_report: answers an N-EVENT-REPORT of Storage Commitment; None where no
             destination is asked for it, and the class is then not offered.
+        trouble: why images are refused for now; empty where they are taken.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class StorageSCP:
         inbox: Inbox,
         completeness: Completeness,
         on_commitment_report: Callable[[Event], tuple[int, None]] | None = None,
+        trouble: Callable[[], str] = lambda: "",
     ) -> None:
         self._settings = settings
         self._inbox = inbox
         self._completeness = completeness
         self._on_commitment_report = on_commitment_report
+        self._trouble = trouble
         self._server: LimitedServer | None = None
         self.other_objects = OtherObjects()
 
@@ -104,7 +107,7 @@ class StorageSCP:
 
     def _handle_store(self, event: Event) -> int:
         if event.request.AffectedSOPClassUID in SOP_CLASSES:
-            return handle_store(event, self._inbox, self._completeness)
+            return handle_store(event, self._inbox, self._completeness, self._trouble)
         self.other_objects.drop(event)
         return SUCCESS
 
@@ -140,13 +143,21 @@ def _not_listening(where: str, error: OSError) -> VfnodeError:
     return InstallationError(f"[node] port: cannot listen on {where}: {what}")
 
 
-def handle_store(event: Event, inbox: Inbox, completeness: Completeness) -> int:
+def handle_store(
+    event: Event,
+    inbox: Inbox,
+    completeness: Completeness,
+    trouble: Callable[[], str] = lambda: "",
+) -> int:
     """Answer one C-STORE request: Success means stored on disk.
 
     Returns:
         A status of PS3.4 Table B.2-1.
     """
     uid = str(event.request.AffectedSOPInstanceUID)
+    if reason := trouble():
+        log.warning("not taken now", sop_instance_uid=uid, reason=reason)
+        return OUT_OF_RESOURCES
     instance = ReceivedInstance(
         sop_class_uid=str(event.request.AffectedSOPClassUID),
         sop_instance_uid=uid,

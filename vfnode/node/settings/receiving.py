@@ -73,6 +73,11 @@ class ReceivingSection(Section):
         description="Megabytes of the spool's disk that stay free: below it new instances are "
         "answered 0xA700 (out of resources), before anything can be cut short.",
     )
+    refuse_when_not_ready: bool = Field(
+        default=False,
+        description="Whether senders are answered 0xA700 (out of resources) while nothing can be "
+        "analysed, as without models. Off: images are taken, and wait.",
+    )
     allowed_callers: tuple[str, ...] = Field(
         default=("*@127.0.0.0/8", "*@::1"),
         description="Senders that are let in: AE title @ address or network, * for any title. "
