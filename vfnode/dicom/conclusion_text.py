@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from vfnode.dicom.wording import level_label, loss_text, reason_text, words
-from vfnode.spine.conclusion import Conclusion, Presence, conclude
+from vfnode.spine.conclusion import Conclusion, conclude
 from vfnode.spine.genant import GenantGrade, Measure
 from vfnode.spine.reason import Reason
 from vfnode.spine.report import FractureReport
@@ -25,7 +25,7 @@ def summary(report: FractureReport, language: str) -> str:
     bodies = [_body(report, index, language) for index in said.fractures[:SHOWN]]
     if len(said.fractures) > SHOWN:
         bodies.append(phrases["more"].format(count=len(said.fractures) - SHOWN))
-    found = "; ".join(bodies) or _none(said, language)
+    found = "; ".join(bodies) or phrases["none_assessed" if said.hidden else "none"]
     if said.borderline:
         names = _levels(report, said.borderline, language)
         found += phrases["borderline"].format(levels=names)
@@ -85,10 +85,10 @@ def _body(report: FractureReport, index: int, language: str) -> str:
 def _none(said: Conclusion, language: str) -> str:
     """No fracture, said only as firmly as the conclusion allows."""
     phrases = words(language)["conclusion"]
-    if said.answer is Presence.ABSENT or not said.hidden:
+    if not said.hidden:
         return str(phrases["none"])
     reasons = "; ".join(reason_text(reason, language) for reason in said.hidden)
-    return str(phrases["none_assessed"].format(reasons=reasons))
+    return f"{phrases['none_assessed']}, {phrases['not_excluded'].format(reasons=reasons)}"
 
 
 def _with_loss(report: FractureReport, index: int) -> str:

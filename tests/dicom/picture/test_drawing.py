@@ -164,9 +164,7 @@ def test_a_printed_loss_never_contradicts_its_grade(anterior_mm, text):
         ),
         (
             make_analysis([NORMAL, Body("T8", withheld=Reason.METAL), Body("T9")]),
-            "No moderate or severe fracture in the vertebrae assessed, none excluded elsewhere"
-            " (Metal in or beside a vertebral body, which is not graded). Assessed: T7, T9;"
-            " bodies: 2",
+            "No moderate or severe fracture in the vertebrae assessed. Assessed: T7, T9; bodies: 2",
         ),
         (make_analysis([CUT]), "No vertebra could be graded"),
         (make_refusal(Reason.NO_SPINE), "Not evaluated: No spine was found in the images"),
@@ -200,6 +198,19 @@ def test_borderline_bodies_stand_apart(language, sentence):
     said = summary(replace(report, vertebrae=(upper, doubtful, lower)), language)
 
     assert said == sentence
+
+
+def test_a_headline_that_is_too_long_ends_with_an_ellipsis():
+    """At a word; the report has the whole sentence."""
+    canvas = Canvas(10, 10)
+    text = "T9: moderate wedge, 30 % height loss; T10: severe wedge"
+
+    shown = canvas.fitting(text, "medium summary", 200)
+
+    assert shown.endswith(" …")
+    assert text.startswith(shown.removesuffix(" …"))
+    assert canvas.text_width(shown, "medium summary") <= 200
+    assert canvas.fitting(text, "medium summary", 2000) == text
 
 
 def test_the_page_carries_the_disclaimer():

@@ -80,6 +80,15 @@ class Canvas:
             stroke_fill=colour("background"),
         )
 
+    def fitting(self, text: str, style: str, width: float) -> str:
+        """The text, or as many of its words as fit into a width, and an ellipsis."""
+        words = text.split()
+        shown = text
+        while self.text_width(shown, style) > width and words:
+            words.pop()
+            shown = f"{' '.join(words)} …"
+        return shown
+
     def text_width(self, words: str, style: str) -> float:
         """Width of words in pixels of the finished picture."""
         return _font(style, self.scale).getlength(words) / self.scale

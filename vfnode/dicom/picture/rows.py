@@ -85,7 +85,8 @@ def _write_header(page: Canvas, subtitle: str, facts: PictureFacts) -> None:
     left = right - page.text_width(warning, "bold head") - 24
     page.frame(((left, 17), (right, 47)), colour("warning"))
     page.text(((left + right) / 2, 32), warning, colour("warning"), "bold head", "mm")
-    page.text((margin, 70), subtitle, colour("text"), "medium summary")
+    shown = page.fitting(subtitle, "medium summary", right - margin)
+    page.text((margin, 70), shown, colour("text"), "medium summary")
     page.line([(margin, 92), (right, 92)], colour("line"))
 
 
