@@ -110,3 +110,18 @@ def test_a_single_body_is_named_by_its_look():
 
     assert named.names == ("L3",)
     assert named.confidence[0] > 0.9
+
+
+@pytest.mark.parametrize("trouble", ["too many", "no number", "absurd"])
+def test_what_cannot_be_named_has_no_confidence_and_is_no_error(trouble):
+    """More bodies than levels, distances that are none: levels stay unknown, numbers stay."""
+    count = len(NAMES) + 4 if trouble == "too many" else 8
+    steps = np.full(count - 1, 25.0)
+    steps[2] = {"too many": 25.0, "no number": np.nan, "absurd": 1e9}[trouble]
+
+    named = name_column(evidence([None] * count), steps)
+
+    assert len(named.names) == count
+    assert np.isfinite(named.confidence).all()
+    if trouble != "absurd":
+        assert not named.confidence.any()

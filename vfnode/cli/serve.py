@@ -46,7 +46,7 @@ def send(
     called: Annotated[str, typer.Option(help="AE title that is called.")] = "VFNODE",
     calling: Annotated[str, typer.Option(help="AE title that calls.")] = "VFNODE_SEND",
 ) -> None:
-    """Send files by C-STORE, as a modality would."""
+    """Send files by C-STORE, as a modality would; what is refused does not stop the rest."""
     from vfnode.node.delivery.storage_scu import send_files  # noqa: PLC0415
 
     files = _files(paths)

@@ -149,7 +149,9 @@ class Pipeline:
             volume, first, left, self.keypoints_model, self.device, self.looks
         )
         score = np.array([vertebra.score for vertebra in found])
-        return Bodies(points, score, spread_mm).keep(objectness >= MIN_OBJECTNESS)
+        return Bodies(points, score, spread_mm).keep(
+            (objectness >= MIN_OBJECTNESS) & np.isfinite(points).all((1, 2, 3))
+        )
 
     def _named(self, volume: CTVolume, curve: SpineCurve, bodies: Bodies) -> Bodies:
         """The bodies with their levels; what is surely sacrum is left out."""

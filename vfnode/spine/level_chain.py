@@ -46,6 +46,9 @@ def name_column(evidence: dict[str, FloatArray], gaps_mm: FloatArray) -> NamedCo
         evidence: log-probability (n,) of each body to have a name, for each of ``NAMES``
             but those of ``EXTRA``, which look like the names beside them.
         gaps_mm: (n - 1,) distance of the centres of consecutive bodies.
+
+    Returns:
+        Names with a confidence of 0 where no naming is possible.
     """
     looks = np.stack([_look(evidence, name) for name in NAMES], 1)
     steps = _steps()
@@ -53,7 +56,10 @@ def name_column(evidence: dict[str, FloatArray], gaps_mm: FloatArray) -> NamedCo
     size = _size(first, gaps_mm, steps)
     moves = [_moves(gap, steps, size) for gap in gaps_mm]
     way = _best_way(looks, moves)
-    shares = _shares(looks, moves)
+    # Where no way leads through the column (more bodies than names, a distance that is no
+    # number) every share is none: nothing is certain then.
+    with np.errstate(invalid="ignore"):
+        shares = np.nan_to_num(_shares(looks, moves), nan=0.0)
     confidence = shares[np.arange(len(way)), way]
     plausible = tuple(tuple(np.array(NAMES)[row >= PLAUSIBLE].tolist()) for row in shares)
     return NamedColumn(tuple(NAMES[i] for i in way), confidence, plausible)

@@ -1,12 +1,16 @@
 """The node's DICOM port, over real associations."""
 
+import shutil
 import socket
+import subprocess
 import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
-from pydicom import dcmread
-from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 from pynetdicom import AE
 from pynetdicom.sop_class import (
     Comprehensive3DSRStorage,
@@ -14,14 +18,16 @@ from pynetdicom.sop_class import (
     MRImageStorage,
     SecondaryCaptureImageStorage,
     Verification,
+    XRayRadiationDoseSRStorage,
 )
 
 from tests.node.factories import data_set, node_settings, received, write_ct
-from vfnode.errors import DeliveryDeferredError, InstallationError
+from vfnode.errors import DeliveryDeferredError, DeliveryRefusedError, InstallationError
 from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.receiving.completeness import Completeness, QuietRule
 from vfnode.node.receiving.ct_contexts import SOP_CLASSES, TRANSFER_SYNTAXES
 from vfnode.node.receiving.inbox import Inbox
+from vfnode.node.receiving.other_objects import NotTaken
 from vfnode.node.receiving.storage_scp import (
     CANNOT_UNDERSTAND,
     OUT_OF_RESOURCES,
@@ -164,3 +170,93 @@ def test_a_stopped_node_listens_no_more(node, tmp_path):
     assert took_s < 10
     with pytest.raises(DeliveryDeferredError, match="does not answer"):
         send_files(write_ct(tmp_path / "ct", 1), "127.0.0.1", node.port, "VFNODE", "TEST")
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A folder with a CT and, between its images, a dose report, as a router sends it."""
+    folder = tmp_path / "study"
+    paths = write_ct(folder)
+    report = Dataset()
+    report.file_meta = FileMetaDataset()
+    report.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    report.SOPClassUID = XRayRadiationDoseSRStorage
+    report.SOPInstanceUID = "1.2.3.4.5"
+    report.StudyInstanceUID = dcmread(paths[0]).StudyInstanceUID
+    report.SeriesInstanceUID, report.Modality, report.PatientID = "1.2.3.4.6", "SR", ""
+    report.save_as(folder / "000001a.dcm", enforce_file_format=True)
+    return folder
+
+
+def with_other_objects(tmp_path, what):
+    made = node_settings(tmp_path, free_port())
+    receiving = made.receiving.model_copy(update={"other_objects": what})
+    return made.model_copy(update={"receiving": receiving})
+
+
+@contextmanager
+def port_of(settings, tmp_path):
+    completeness = Completeness(QuietRule(1.0), time.monotonic)
+    scp = StorageSCP(settings, Inbox(tmp_path / "inbox", 0), completeness)
+    scp.start()
+    yield scp
+    scp.stop(1.0)
+
+
+def storescu(port, folder):
+    command = [
+        "storescu",
+        "-aet",
+        "ROUTER",
+        "-aec",
+        "VFNODE",
+        "+sd",
+        "-R",
+        "127.0.0.1",
+        str(port),
+        folder,
+    ]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.skipif(not shutil.which("storescu"), reason="needs DCMTK")
+@pytest.mark.parametrize(("what", "stored"), [("refuse", 1), ("drop", 4)])
+def test_a_router_that_sends_whole_studies_goes_on_where_others_are_dropped(
+    what, stored, study, tmp_path
+):
+    """DCMTK breaks off at a class that is not accepted; caller, class and count are kept."""
+    settings = with_other_objects(tmp_path, what)
+
+    with port_of(settings, tmp_path) as scp:
+        sent = storescu(settings.node.port, study)
+        counts = scp.other_objects.counts()
+
+    assert (sent.returncode == 0) is (what == "drop")
+    assert len(list((tmp_path / "inbox").glob("*/*/*/*.dcm"))) == stored
+    told = "refused" if what == "refuse" else "dropped"
+    assert counts == (NotTaken("ROUTER", "X-Ray Radiation Dose SR Storage", told, 1),)
+
+
+def test_the_senders_own_command_goes_on_past_what_is_refused(study, tmp_path):
+    """`vfnode send`: all images arrive, and what was not taken is said at the end."""
+    settings = with_other_objects(tmp_path, "refuse")
+
+    with (
+        port_of(settings, tmp_path),
+        pytest.raises(DeliveryRefusedError, match=r"^4 of 5 instances stored: .*Dose SR.*\(1\)$"),
+    ):
+        send_files(sorted(study.iterdir()), "127.0.0.1", settings.node.port, "VFNODE", "TEST")
+
+    assert len(list((tmp_path / "inbox").glob("*/*/*/*.dcm"))) == 4
+
+
+def test_a_lossy_ct_is_not_taken_even_where_others_are_dropped(tmp_path):
+    """It would be a CT without an answer."""
+    settings = with_other_objects(tmp_path, "drop")
+
+    with port_of(settings, tmp_path):
+        association = associate(settings.node.port, CTImageStorage, [JPEGBaseline8Bit])
+        accepted = association.accepted_contexts
+        association.abort()
+
+    assert accepted == []

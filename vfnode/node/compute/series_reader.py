@@ -13,6 +13,9 @@ from vfnode.spine.genant import GenantLimits
 from vfnode.spine.reason import Reason
 from vfnode.spine.report import Analysis, FractureReport
 
+#: Reasons for which a series is not read once more: it is what failed, or what must not be.
+NOT_READ = {Reason.COMPUTE_FAILED, Reason.UNREADABLE, Reason.IDENTITY_CONFLICT}
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -51,7 +54,7 @@ class SeriesReader:
         Raises:
             UnreadableInputError: not one header can be read.
         """
-        if analysis.report.reason is not Reason.COMPUTE_FAILED:  # reading may be what failed
+        if analysis.report.reason not in NOT_READ:
             found = self.read(paths)
             if isinstance(found, CTSeries):
                 return found

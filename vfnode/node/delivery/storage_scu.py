@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def send_files(
     calling_ae: str,
     on_progress: Callable[[int, int], None] = lambda _sent, _total: None,
 ) -> None:
-    """Send DICOM files in one association, in the given order.
+    """Send DICOM files in one association, in the given order, past those that are refused.
 
     Args:
         on_progress: called after each file with the number sent and the total.
@@ -37,14 +38,22 @@ def send_files(
     Raises:
         UnreadableInputError: a file is no DICOM file.
         DeliveryDeferredError: the peer cannot be reached or cannot take it now.
-        DeliveryRefusedError: the peer refuses an instance.
+        DeliveryRefusedError: the peer refuses some; all others were stored.
     """
     peer = Peer(called_ae, host, port, calling_ae, limit_s=DAY_S)
     contexts = {_context_of(path) for path in paths}
+    refusals: Counter[str] = Counter()
     with association(peer, contexts) as opened:
         for sent, path in enumerate(paths, start=1):
-            store(opened, dcmread(path), peer)
+            try:
+                store(opened, dcmread(path), peer)
+            except DeliveryRefusedError as error:
+                refusals[str(error)] += 1
             on_progress(sent, len(paths))
+    if refusals:
+        told = "; ".join(f"{reason} ({count})" for reason, count in refusals.items())
+        stored = len(paths) - refusals.total()
+        raise DeliveryRefusedError(f"{stored} of {len(paths)} instances stored: {told}")
 
 
 def store(opened: Association, dataset: Dataset, peer: Peer) -> int:

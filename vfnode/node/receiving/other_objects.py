@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass
 
 import structlog
@@ -43,21 +44,22 @@ class OtherObjects:
         """Tell which classes of a new association are not taken: a sender may break off on it."""
         rejected = {context.abstract_syntax for context in event.assoc.rejected_contexts}
         accepted = {context.abstract_syntax for context in event.assoc.accepted_contexts}
-        for sop_class in sorted(rejected - accepted):
-            self._note(event, sop_class, "refused")
+        self._note(event, rejected - accepted, "refused")
 
     def drop(self, event: Event) -> None:
         """An object was taken from a sender only so that it goes on; it is not kept."""
-        self._note(event, str(event.request.AffectedSOPClassUID), "dropped")
+        self._note(event, {event.request.AffectedSOPClassUID}, "dropped")
 
-    def _note(self, event: Event, sop_class: str, what: str) -> None:
+    def _note(self, event: Event, sop_classes: Set[str], what: str) -> None:
+        """Count, and log what is worth a line: the 1st, 2nd, 4th, 8th time and so on."""
         caller = str(event.assoc.requestor.ae_title).strip()
-        name = UID(sop_class).name
+        names = sorted(UID(sop_class).name for sop_class in sop_classes)
         with self._lock:
-            self._counts[caller, name, what] += 1
-            times = self._counts[caller, name, what]
-        if what == "refused" or times.bit_count() == 1:  # of objects the 1st, 2nd, 4th, 8th ...
-            log.warning(f"class {what}", calling_ae_title=caller, sop_class=name, times=times)
+            self._counts.update((caller, name, what) for name in names)
+            times = {name: self._counts[caller, name, what] for name in names}
+        worth_a_line = {name: count for name, count in times.items() if count.bit_count() == 1}
+        if worth_a_line:
+            log.warning(f"classes {what}", calling_ae_title=caller, times=worth_a_line)
 
 
 def other_contexts() -> list[PresentationContext]:
