@@ -22,7 +22,7 @@ from vfnode.node.receiving.storage_scp import StorageSCP
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.receiving import TLSSection
 from vfnode.node.testing.ports import answers, free_port
-from vfnode.node.tls import client_context, server_context
+from vfnode.node.tls import RenewedContext, client_context, server_context
 
 DOC = Path(__file__).parents[2] / "docs" / "tls.md"
 
@@ -203,3 +203,21 @@ def test_files_that_cannot_be_used_are_named(change, named, certificates):
     """At the start of the node, not at the first association."""
     with pytest.raises(SettingsError, match=named):
         server_context(section(certificates).model_copy(update=change))
+
+
+def test_renewed_certificates_are_taken_up_without_a_restart(certificates, tmp_path):
+    """Half-replaced files change nothing; when all are there the next caller sees the new ones."""
+    for name in ("node.crt", "node.key", "ca.crt", "peer.crt", "peer.key"):
+        shutil.copy(certificates / name, tmp_path / name)
+    renewed = RenewedContext(section(tmp_path))
+    before = renewed.current()
+
+    (tmp_path / "node.crt").write_text("half")
+    kept = renewed.current()
+    shutil.copy(certificates / "peer.crt", tmp_path / "node.crt")
+    shutil.copy(certificates / "peer.key", tmp_path / "node.key")
+    after = renewed.current()
+
+    assert kept is before
+    assert after is not before
+    assert renewed.current() is after

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -159,6 +160,66 @@ def test_a_sender_that_dies_within_a_pdu_frees_its_place(start):
     assert full.is_rejected
     wait_until(serves, "the place is free", 20)
     dead.abort()
+
+
+@pytest.mark.parametrize(
+    "drips",
+    [
+        pytest.param(lambda _n: b"\0", id="one endless PDU"),
+        pytest.param(lambda _n: fragment(b"\0"), id="one endless object"),
+    ],
+)
+def test_a_sender_that_drips_frees_its_place(drips, start):
+    """It is never idle, and would hold every place with 25 of its kind."""
+    limits = {"pdu_timeout_s": 1.5, "object_timeout_s": 2.5, "idle_timeout_s": 30.0}
+    port = start(max_associations=1, **limits)
+    slow = associate(port)
+    wire = slow.dul.socket.socket
+    wire.sendall(struct.pack(">BBL", 4, 0, 1000) if drips(0) == b"\0" else b"")
+    assert associate(port).is_rejected
+    ended = threading.Event()
+
+    def drip():
+        while not ended.wait(0.2):
+            try:
+                wire.sendall(drips(0))
+            except OSError:
+                return
+
+    threading.Thread(target=drip, daemon=True).start()
+
+    def serves():
+        alive = associate(port)
+        if not alive.is_established:
+            return False
+        alive.release()
+        return True
+
+    wait_until(serves, "the place is free", 20)
+    ended.set()
+    slow.abort()
+
+
+def fragment(data):
+    """A P-DATA-TF PDU with a piece of a command that does not end (PS3.8 9.3.5)."""
+    item = struct.pack(">LBB", 2 + len(data), 1, 0x01) + data
+    return struct.pack(">BBL", 4, 0, len(item)) + item
+
+
+def test_who_may_not_call_from_there_is_not_heard_at_all(start):
+    """Silent strangers cannot take the connections of those who may."""
+    port = start(allowed_callers=("*@127.0.0.2",), max_connections=2, association_timeout_s=60.0)
+    strangers = [socket.create_connection(("127.0.0.1", port)) for _ in range(10)]
+    for stranger in strangers:
+        stranger.settimeout(10)
+        assert stranger.recv(1) == b""
+
+    entity = AE("TEST")
+    entity.add_requested_context(Verification)
+    allowed = entity.associate("127.0.0.1", port, ae_title="VFNODE", bind_address=("127.0.0.2", 0))
+
+    assert allowed.send_c_echo().Status == 0
+    allowed.release()
 
 
 def test_bare_connections_cannot_take_all_threads(start):

@@ -43,11 +43,14 @@ class Admission:
         self._callers = [_caller(line) for line in settings.receiving.allowed_callers]
         self._called = settings.node.ae_title if settings.receiving.check_called_ae_title else None
 
+    def may_connect(self, address: str) -> bool:
+        """Whether anybody at all may call from this address."""
+        source = _address(address)
+        return any(source in caller.network for caller in self._callers)
+
     def refusal(self, calling: str, called: str, address: str) -> Refusal | None:
         """Why a caller is not let in; None where it is."""
-        source = ip_address(address.partition("%")[0])
-        if isinstance(source, IPv6Address) and source.ipv4_mapped:
-            source = source.ipv4_mapped
+        source = _address(address)
         if not any(caller.matches(calling, source) for caller in self._callers):
             return Refusal.CALLER
         if self._called not in (None, called):
@@ -72,6 +75,14 @@ def handle_requested(event: Event, admission: Admission) -> None:
     )
     event.assoc.acse.send_reject(REJECTED_PERMANENT, SERVICE_USER, refusal.value)
     event.assoc.kill()  # waits until the answer has been sent
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    """An address without its zone; IPv4 where it only looks like IPv6."""
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address
 
 
 def _caller(line: str) -> Caller:

@@ -29,11 +29,12 @@ from vfnode.node.receiving.admission import Admission, handle_requested
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.ct_contexts import SOP_CLASSES, TRANSFER_SYNTAXES
 from vfnode.node.receiving.inbox import Arrival, Inbox
-from vfnode.node.receiving.limited_server import LimitedServer, PortLimits
+from vfnode.node.receiving.limited_reading import PortLimits
+from vfnode.node.receiving.limited_server import LimitedServer
 from vfnode.node.receiving.other_objects import OtherObjects, other_contexts
 from vfnode.node.receiving.received_instance import ReceivedInstance
 from vfnode.node.settings.settings import Settings
-from vfnode.node.tls import server_context
+from vfnode.node.tls import RenewedContext
 
 # PS3.4 table B.2-1
 SUCCESS = 0x0000
@@ -80,9 +81,10 @@ class StorageSCP:
         """
         keep_identifiers_out_of_logs()
         node = self._settings.node
+        admission = Admission(self._settings)
         handlers = [
             (evt.EVT_CONN_OPEN, send_at_once),
-            (evt.EVT_REQUESTED, handle_requested, [Admission(self._settings)]),
+            (evt.EVT_REQUESTED, handle_requested, [admission]),
             (evt.EVT_ACCEPTED, self.other_objects.handle_accepted),
             (evt.EVT_C_STORE, self._handle_store),
             (evt.EVT_C_ECHO, handle_echo),
@@ -92,14 +94,15 @@ class StorageSCP:
             # PS3.4 J.1: the PACS calls and keeps its role of SCP, which it must negotiate.
             entity.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
             handlers.append((evt.EVT_N_EVENT_REPORT, self._on_commitment_report))
-        context = server_context(self._settings.tls) if self._settings.receiving.tls else None
+        tls = RenewedContext(self._settings.tls) if self._settings.receiving.tls else None
         try:
             self._server = entity.make_server(
                 (node.host, node.port),
                 evt_handlers=handlers,
-                ssl_context=context,
                 server_class=LimitedServer,
                 limits=PortLimits.of(self._settings),
+                may_connect=admission.may_connect,
+                tls=tls.current if tls else lambda: None,
             )
         except OSError as error:
             raise _not_listening(f"{node.host}:{node.port}", error) from error

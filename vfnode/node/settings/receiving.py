@@ -64,6 +64,23 @@ class ReceivingSection(Section):
         description="Seconds without a byte from the sender after which its association is "
         "dropped, so that a dead sender frees its place.",
     )
+    pdu_timeout_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds for one PDU, and one more for every 10 kB that came: a sender that "
+        "drips single bytes frees its place although it is never idle.",
+    )
+    object_timeout_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="Seconds for one instance, and one more for every 10 kB that came.",
+    )
+    memory_mb: int = Field(
+        default=1024,
+        ge=1,
+        description="Megabytes of instances that are arriving, for all associations together; "
+        "beyond it senders are read more slowly. The node takes about four times as much.",
+    )
     association_timeout_s: float = Field(
         default=30.0, gt=0, description="Seconds for a sender to finish association negotiation."
     )
