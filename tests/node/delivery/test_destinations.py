@@ -2,8 +2,12 @@
 
 import json
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import dcmread
@@ -44,30 +48,55 @@ def make(kind, port):
     return make_destination(section(port, kind), Settings())
 
 
+@contextmanager
+def share(folder):
+    """A folder as on a file server: its section, what it holds, and how it goes away."""
+    place = folder / "share"
+    place.mkdir()
+    yield (
+        DestinationSection(name="share", kind="folder", folder=place),
+        lambda: [dcmread(path).SOPInstanceUID for path in place.glob("*/*.dcm")],
+        lambda: place.rename(folder / "not mounted"),
+    )
+
+
+@contextmanager
+def orthanc(folder, section_of):
+    """A real archive: its section, what it holds, and how it goes away."""
+    if not (PROGRAM and DICOMWEB.exists()):
+        pytest.skip("apt-get install orthanc orthanc-dicomweb")
+    pacs = Orthanc(folder / "orthanc", Plugins=[str(DICOMWEB)])
+    pacs.start()
+    yield (
+        section_of(pacs),
+        lambda: [each["SOPInstanceUID"] for each in pacs.instances()],
+        pacs.stop,
+    )
+    pacs.stop()
+
+
+def by_dicom(pacs):
+    return section(pacs.dicom_port, ae_title="ORTHANC")
+
+
+def by_web(pacs):
+    return DestinationSection(name="web", kind="stow", url=f"{pacs.url}/dicom-web")
+
+
+#: Of each kind, a receiver for the contract.
+RECEIVERS: dict[str, Callable[[Path], AbstractContextManager[Any]]] = {
+    "folder": share,
+    "dicom": partial(orthanc, section_of=by_dicom),
+    "stow": partial(orthanc, section_of=by_web),
+}
+
+
 @pytest.fixture
 def receiver(request, tmp_path):
-    """A receiver of the kind: its section, what it holds, and how it goes away."""
-    kind = request.param
-    if kind == "folder":
-        folder = tmp_path / "share"
-        folder.mkdir()
-        yield (
-            DestinationSection(name="share", kind=kind, folder=folder),
-            lambda: [dcmread(path).SOPInstanceUID for path in folder.glob("*/*.dcm")],
-            lambda: folder.rename(tmp_path / "not mounted"),
-        )
-    else:
-        if not (PROGRAM and DICOMWEB.exists()):
-            pytest.skip("apt-get install orthanc orthanc-dicomweb")
-        pacs = Orthanc(tmp_path / "orthanc", Plugins=[str(DICOMWEB)])
-        pacs.start()
-        web = DestinationSection(name="web", kind="stow", url=f"{pacs.url}/dicom-web")
-        yield (
-            web if kind == "stow" else section(pacs.dicom_port, ae_title="ORTHANC"),
-            lambda: [each["SOPInstanceUID"] for each in pacs.instances()],
-            pacs.stop,
-        )
-        pacs.stop()
+    """A receiver of the kind."""
+    with RECEIVERS[request.param](tmp_path) as made:
+        assert made[0].kind == request.param
+        yield made
 
 
 each_kind = pytest.mark.parametrize("receiver", [kind.name for kind in KINDS], indirect=True)
