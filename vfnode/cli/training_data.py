@@ -58,7 +58,8 @@ def site_data(
             if case.load is None:
                 raise TrainingError(f"{dataset} holds readings without CT: nothing to train on")
             key = f"{dataset} {number} {case.name} {seed}"
-            found.append(ReadCT(key, case.patient, partial(_read, case)))
+            load = partial(_read, case)
+            found.append(ReadCT(key, case.patient, load, case.attribution))
     parsed = None if fold is None else Fold.parse(fold)
     return SiteData(tuple(datasets), tuple(found), share, parsed, rounds)
 

@@ -103,6 +103,7 @@ class Case:
     load: Callable[[], tuple[CTVolume, Reading]] | None = None
     readers: tuple[Reading, Reading] | None = None  #: (truth, the other expert)
     tags: dict[str, str] = field(default_factory=dict)  #: subgroup -> this case's value
+    attribution: str = ""  #: source and licence of the CT, which weights trained on it must name
 
 
 def reading_of(analysis: Analysis) -> Reading:

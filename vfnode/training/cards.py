@@ -127,6 +127,8 @@ def _data(made: Mapping[str, Any]) -> str:
         f"**Real CT were used**: {data['share']:.0%} of what was read came from"
         f" {', '.join(data['sets'])}, patients {', '.join(data['patients'])}; left out: {left}."
         f"{before} The other images are drawn by the program."
+        + "".join(f"\n\n- {one}" for one in data["attribution"])
+        + ("\n\n" if data["attribution"] else "")
     )
 
 

@@ -35,6 +35,7 @@ class ReadCT:
     key: str  #: of data set, case and seed: what is cut from it is kept under it
     patient: str
     load: Callable[[], ReadSpine]
+    attribution: str = ""  #: source and licence, where the list says them
 
     def cache_path(self, folder: Path, what: str) -> Path:
         """File for what is cut from this CT."""
@@ -108,6 +109,7 @@ def facts(site: SiteData) -> str | dict[str, Any]:
         "share": site.share,
         "patients": sorted({ct.patient for ct in site.cases}),
         "left out": sorted(site.left_out),
+        "attribution": sorted({ct.attribution for ct in site.cases} - {""}),
     }
 
 

@@ -39,6 +39,7 @@ class ThinCT:
     name: str
     images: Path  #: DICOM folder or NIfTI
     reading: Reading | None = None
+    attribution: str = ""  #: its source and licence
 
     @property
     def slice_mm(self) -> float:
@@ -59,7 +60,8 @@ def _seen(images: Path, read: Callable[[CTVolume], Reading]) -> Reading:
 def thin_list(source: Path) -> tuple[ThinCT, ...]:
     """What ``thin:SOURCE`` names: a case list, a folder of CT, or one CT.
 
-    An entry of a list may leave the reading out, and may name the patient (``case``).
+    An entry of a list may leave the reading out, and may name the patient (``case``) and what
+    must be said where the CT is used (``attribution``: source and licence).
 
     Raises:
         UnreadableInputError: nothing there, or a list of another form.
@@ -77,10 +79,11 @@ def thin_list(source: Path) -> tuple[ThinCT, ...]:
 
 def _entry(folder: Path, entry: dict[str, Any]) -> ThinCT:
     images = folder / entry["images"]
+    attribution = str(entry.get("attribution", ""))
     if "reading" not in entry:
-        return ThinCT(entry.get("case", images.name), images)
+        return ThinCT(entry.get("case", images.name), images, attribution=attribution)
     read = read_entry(folder, entry)
-    return ThinCT(read.name, images, read.reading)
+    return ThinCT(read.name, images, read.reading, attribution)
 
 
 def _is_ct(path: Path) -> bool:
@@ -152,7 +155,8 @@ def _averageable(source: str) -> Iterator[tuple[ThinCT, tuple[Averaging, ...]]]:
 def _case(ct: ThinCT, averaging: Averaging, turn: str, load: Callable[[], Loaded]) -> Case:
     thickness = f"{averaging.count * ct.slice_mm:g} mm"
     name = f"{ct.name}{turn}, {thickness}, phase {averaging.phase}"
-    return Case(name, ct.name, load, tags={"averaged to": thickness})
+    tags = {"averaged to": thickness}
+    return Case(name, ct.name, load, tags=tags, attribution=ct.attribution)
 
 
 _NOTE = (
