@@ -137,7 +137,10 @@ def test_a_reading_in_the_list_takes_the_place_of_what_is_seen(tmp_path):
     }
     reading = {"case": "boris", "vertebrae": [{"level": "L1", "keypoints_patient_mm": points}]}
     (tmp_path / "boris.json").write_text(json.dumps(reading))
-    entries = [{"reading": "boris.json", "images": ct.name}, {"case": "clara", "images": ct.name}]
+    entries = [
+        {"reading": "boris.json", "images": ct.name, "attribution": "Boris' CT, CC BY 4.0"},
+        {"case": "clara", "images": ct.name},
+    ]
     (tmp_path / "list.json").write_text(json.dumps(entries))
 
     cases = cases_of(f"thin:{tmp_path / 'list.json'}")
@@ -145,6 +148,7 @@ def test_a_reading_in_the_list_takes_the_place_of_what_is_seen(tmp_path):
     assert [one.level for one in loaded(cases[0])[1].bodies] == ["L1"]
     assert [one.level for one in loaded(cases[-1])[1].bodies] == ["T9", "T10", "T11"]
     assert {case.patient for case in cases} == {"boris", "clara"}
+    assert {case.attribution for case in cases} == {"Boris' CT, CC BY 4.0", ""}
 
 
 def test_deformed_bodies_are_averaged_after_the_warp(tmp_path):

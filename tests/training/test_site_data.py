@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 from tests.evaluation.factories import box
 from tests.training.factories import MIDDLES_MM, phantom, write_reference
@@ -15,11 +16,12 @@ from vfnode.cli.training_data import site_data
 from vfnode.errors import TrainingError, UnreadableInputError
 from vfnode.inference.bundle import load_bundle
 from vfnode.spine.volume import CTVolume
+from vfnode.training.cards import _data
 from vfnode.training.keypoints.batches import refiner_batch
 from vfnode.training.keypoints.recipe import KeypointsSizes, keypoints_recipe
 from vfnode.training.keypoints.site_bodies import SiteBodies, body_cuts
-from vfnode.training.run import TrainingOptions, train_bundle
-from vfnode.training.site_data import Fold, ReadSpine
+from vfnode.training.run import TrainingOptions, blend_into, train_bundle
+from vfnode.training.site_data import Fold, ReadSpine, facts
 from vfnode.training.vertebrae.batches import detector_batch
 from vfnode.training.vertebrae.recipe import VertebraeSizes, vertebrae_recipe
 from vfnode.training.vertebrae.site_images import SiteImages, sagittal_looks
@@ -114,7 +116,9 @@ def tuned(reference: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = TrainingOptions(0.01, work / "first", work / "first")
     start = train_bundle(keypoints_recipe(options, sizes), options)
     site = site_data([reference], 1.0, "1/2", 1, 1)
-    options = TrainingOptions(0.01, work / "second", work / "second", start_from=start, batch=3)
+    options = TrainingOptions(
+        0.01, work / "second", work / "second", start_from=start, batch=3, blend=0.5
+    )
     return train_bundle(keypoints_recipe(options, sizes, site), options)
 
 
@@ -128,10 +132,24 @@ def test_the_manifest_names_who_had_a_part_and_who_had_not(tuned):
     assert "--fold 1/2" in load_bundle(tuned).manifest.command
 
 
+def test_trained_weights_are_drawn_back_towards_their_start():
+    """A quarter of the way from 4 to 0 is 3; what counts batches stays as it is."""
+    trained, start = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
+    trained.load_state_dict({name: 4 + 0 * v for name, v in trained.state_dict().items()})
+    start.load_state_dict({name: 0 * v for name, v in start.state_dict().items()})
+
+    blend_into(trained, start, 0.75)
+
+    after = {name: value.item() for name, value in trained.state_dict().items()}
+    assert after.pop("num_batches_tracked") == 4
+    assert set(after.values()) == {3.0}
+
+
 def test_a_step_of_fewer_images_is_noted(tuned):
     """``--batch 3`` belongs to the command that makes the weights again."""
     assert load_bundle(tuned).manifest.training["batch_size"] == 3
     assert "--batch 3" in load_bundle(tuned).manifest.command
+    assert "--blend 0.5" in load_bundle(tuned).manifest.command
 
 
 def test_a_short_run_from_trained_weights_reaches_its_rate(tmp_path):
@@ -143,6 +161,18 @@ def test_a_short_run_from_trained_weights_reaches_its_rate(tmp_path):
 
     assert (scratch.warmup_steps, tuned.warmup_steps) == (200, 20)
     assert tuned.learning_rate == pytest.approx(0.3 * scratch.learning_rate)
+
+
+def test_the_card_and_manifest_name_source_and_licence(reference):
+    """CC BY asks for it: what the list says of a CT goes wherever its weights go."""
+    site = site_data([reference], 1.0, None, 1, 1)
+    named = tuple(replace(ct, attribution="Archive of CT, CC BY 4.0") for ct in site.everybody)
+
+    said = facts(replace(site, everybody=named))
+
+    assert isinstance(said, dict)
+    assert said["attribution"] == ["Archive of CT, CC BY 4.0"]
+    assert "- Archive of CT, CC BY 4.0" in _data({"data": said})
 
 
 def test_the_card_says_that_real_ct_were_used(tuned):

@@ -60,6 +60,12 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
     start: Annotated[
         Path | None, typer.Option("--from", help="Model to start from, as in models/keypoints.")
     ] = None,
+    blend: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="--from: share of the trained weights in a mean with the start's."
+        ),
+    ] = 1.0,
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,7 +94,9 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
     require_extra("train", "vfnode train")
     from vfnode.training.run import TrainingOptions, train_bundle  # noqa: PLC0415
 
-    options = TrainingOptions(minutes, work, out, seed, threads, device, workers, start, batch)
+    options = TrainingOptions(
+        minutes, work, out, seed, threads, device, workers, start, batch, blend
+    )
     site = site_data(data or [], share, fold, rounds, seed)
     recipe = _recipe(role, site, images, label_maps)
     with _progress() as on_progress:

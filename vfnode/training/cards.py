@@ -15,8 +15,9 @@ _HEAD = """# {title}
 
 `{command}`
 
-{data} The
-statistics behind the drawn anatomy come from published numbers (annotation of
+{data}
+
+The statistics behind the drawn anatomy come from published numbers (annotation of
 Cancer500, CC BY-NC 4.0, Zakharov, Pisov et al., Medical Image Analysis 83, 2023;
 Panjabi et al., Spine 16 and 17); nothing of those data is in the weights' folder.
 
@@ -121,15 +122,19 @@ def _data(made: Mapping[str, Any]) -> str:
     if isinstance(data, str):
         return f"No patient's image was used; data: {data}. Images are drawn by the program."
     started = made.get("started from")
-    before = f" Training started from the weights `{started['sha256'][:12]}`." if started else ""
+    before = ""
+    if started:
+        before = (
+            f" Training started from the weights `{started['sha256'][:12]}`; these are the mean of"
+            f" the trained ones ({made['blend']:.0%}) and those."
+        )
     left = ", ".join(data["left out"]) or "nobody"
-    return (
+    used = (
         f"**Real CT were used**: {data['share']:.0%} of what was read came from"
         f" {', '.join(data['sets'])}, patients {', '.join(data['patients'])}; left out: {left}."
         f"{before} The other images are drawn by the program."
-        + "".join(f"\n\n- {one}" for one in data["attribution"])
-        + ("\n\n" if data["attribution"] else "")
     )
+    return "\n".join([used, *(f"\n- {one}" for one in data["attribution"])])
 
 
 def _table(figures: Mapping[str, float]) -> str:

@@ -42,6 +42,7 @@ class TrainingOptions:
     workers: int = 0  #: processes that draw and make batches beside the training; 0: none
     start_from: Path | None = None  #: bundle whose weights training starts from
     batch: int | None = None  #: images of a step; None: the recipe's usual number
+    blend: float = 1.0  #: share of the trained weights beside those that training starts from
 
     @property
     def torch_device(self) -> torch.device:
@@ -108,6 +109,8 @@ def train_bundle(
 
     loop = recipe.loop(options)
     trained = train(network, recipe.batches, recipe.loss, loop, told).cpu()
+    if options.start_from is not None:
+        blend_into(trained, load_bundle(options.start_from).model, options.blend)
     manifest = _with_facts(recipe.manifest, options, saved_progress(loop))
     figures = recipe.held_out(LoadedModel(trained, manifest))
     rounded = {name: round(float(value), 4) for name, value in figures.items()}
@@ -131,6 +134,23 @@ def _network(recipe: Recipe, options: TrainingOptions) -> nn.Module:
     return network
 
 
+@torch.no_grad()
+def blend_into(trained: nn.Module, start: nn.Module, share: float) -> None:
+    """Draw trained weights back towards those that they started from.
+
+    A few patients teach what they show and unteach what they do not: the mean of both weights
+    keeps more of each than either.
+
+    Args:
+        trained: changed in place.
+        start: of the same architecture.
+        share: of the trained weights, 0 to 1.
+    """
+    for new, old in zip(trained.state_dict().values(), start.state_dict().values(), strict=True):
+        if new.is_floating_point():
+            new.lerp_(old.to(new.dtype), 1.0 - share)
+
+
 def _with_facts(
     manifest: ModelManifest, options: TrainingOptions, reached: Progress
 ) -> ModelManifest:
@@ -145,6 +165,7 @@ def _with_facts(
     if options.start_from is not None:
         start = load_bundle(options.start_from).manifest
         facts["started from"] = {"name": start.name, "sha256": start.sha256}
+        facts["blend"] = options.blend
     return replace(manifest, training={**facts, **manifest.training})
 
 

@@ -122,7 +122,7 @@ def command(role: str, options: TrainingOptions, images: int, site: SiteData) ->
     if options.workers:
         parts.append(f"--workers {options.workers}")
     if options.start_from is not None:
-        parts.append(f"--from {options.start_from}")
+        parts.append(f"--from {options.start_from} --blend {options.blend:g}")
     parts += [f"--data {dataset}" for dataset in site.datasets]
     if site.datasets:
         parts.append(f"--share {site.share:g} --rounds {site.rounds}")
