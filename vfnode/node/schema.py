@@ -6,11 +6,14 @@ neither an older nor a newer one is read as what it is not.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Engine, Integer, String, Table, insert, inspect, select
+from datetime import datetime
+
+from sqlalchemy import Column, DateTime, Engine, Integer, String, Table, insert, inspect, select
 
 from vfnode import __version__
 from vfnode.errors import SettingsError
 from vfnode.node.database_faults import place_of
+from vfnode.node.moment import now_utc, utc
 from vfnode.node.tables import jobs, metadata
 
 SCHEMA = 2  #: version 1 had no number, and jobs without patient, sender and story
@@ -20,6 +23,7 @@ schema = Table(
     metadata,
     Column("version", Integer, primary_key=True),
     Column("vfnode", String(40), nullable=False),  # the release that made the tables
+    Column("made_at", DateTime(timezone=True), nullable=False),
 )
 
 
@@ -33,7 +37,9 @@ def make_tables(engine: Engine) -> None:
     metadata.create_all(engine)
     with engine.begin() as connection:
         if connection.scalar(select(schema.c.version)) is None:
-            connection.execute(insert(schema).values(version=SCHEMA, vfnode=__version__))
+            connection.execute(
+                insert(schema).values(version=SCHEMA, vfnode=__version__, made_at=now_utc())
+            )
 
 
 def require_schema(engine: Engine) -> None:
@@ -55,11 +61,18 @@ def require_schema(engine: Engine) -> None:
     )
 
 
+def made_at(engine: Engine) -> datetime:
+    """When the tables were made: what is older in the spool belongs to a database that is lost."""
+    with engine.connect() as connection:
+        moment: datetime = connection.execute(select(schema.c.made_at)).scalar_one()
+    return utc(moment)
+
+
 def _version_of(engine: Engine) -> tuple[int, str] | None:
     """Version of the tables and the release that made them; None of an empty database."""
     tables = inspect(engine)
     if tables.has_table(schema.name):
         with engine.connect() as connection:
-            row = connection.execute(select(schema)).first()
+            row = connection.execute(select(schema.c.version, schema.c.vfnode)).first()
         return None if row is None else (row.version, row.vfnode)
     return (1, "before tables had a number") if tables.has_table(jobs.name) else None

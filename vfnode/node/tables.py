@@ -34,6 +34,10 @@ jobs = Table(
     Column("reason_code", String(64), nullable=False, default=""),
     Column("reason", Text, nullable=False, default=""),
     Column("run", Integer, nullable=False, default=1),
+    # Its results may have been sent before this database was made: archives are asked first.
+    Column("may_be_held", Boolean, nullable=False, default=False),
+    Column("renewed_at", DateTime(timezone=True)),  # a person had it analysed anew
+    Column("let_go_at", DateTime(timezone=True)),  # a person lets the spool forget it
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Index("vfnode_jobs_by_time", "created_at", "job_id"),

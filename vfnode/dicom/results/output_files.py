@@ -143,6 +143,12 @@ def file_of(name: str) -> str:
     return next(output.file_name for output in OUTPUTS if output.name == name)
 
 
+def grade_of(folder: Path) -> str:
+    """Grade of the patient in the result of a folder; empty where none could be given."""
+    result = json.loads((folder / RESULT_NAME).read_text("utf-8"))
+    return str((result.get("patient") or {}).get("grade") or "")
+
+
 def holds_fracture(folder: Path) -> bool:
     """Whether the result in a folder reports a moderate or severe fracture, or a borderline one."""
     said = json.loads((folder / RESULT_NAME).read_text("utf-8")).get("conclusion") or {}

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import structlog
 
-from vfnode.dicom.results.output_files import holds_fracture
+from vfnode.dicom.results.output_files import grade_of, holds_fracture
+from vfnode.durable_files import write_json
 from vfnode.errors import (
     InstallationError,
     ModelError,
@@ -78,6 +79,12 @@ class Steps:
         self._ledger.set_run(job_id, run + 1)
         return float(min(FIRST_PAUSE_S * 2 ** min(run - 1, 16), LONGEST_PAUSE_S))
 
+    def about(self, job_id: str) -> dict[str, str]:
+        """What each line of the log says of a job that is worked on."""
+        found = self._ledger.jobs(job_id)
+        study = {"study_instance_uid": found[0].study_instance_uid} if found else {}
+        return {"job_id": job_id, **study}
+
     def fail(self, job_id: str, reason: str) -> None:
         """The job needs a person."""
         log.error("job failed", job_id=job_id, reason=reason)
@@ -101,23 +108,42 @@ class Steps:
         if self._job(job_id).stage == PASSED:
             return False
         self._ledger.set_state(job_id, JobState.RUNNING, "assemble")
-        if job_folder(self._parts.settings, job_id).is_built:
-            return True
-        return self._assembled(self._job(job_id))
+        job, folder = self._job(job_id), job_folder(self._parts.settings, job_id)
+        return (folder.is_built and folder.is_renewed(job)) or self._assembled(job)
 
     def _compute(self, job_id: str) -> bool:
         self._ledger.set_state(job_id, JobState.RUNNING, "compute")
-        folder = job_folder(self._parts.settings, job_id)
-        if self._job(job_id).reason_code == Reason.COMPUTE_FAILED.code:  # a person tries again
+        job, folder = self._job(job_id), job_folder(self._parts.settings, job_id)
+        if not folder.is_renewed(job):
+            return self._renewed(job)
+        if job.reason_code == Reason.COMPUTE_FAILED.code:  # a person tries again
             set_aside(folder)
             self._ledger.set_reason(job_id, "", "")
         return folder.is_built or self._analyse(self._job(job_id))
+
+    def _renewed(self, job: Job) -> bool:
+        """Analyse a series anew; until that is done its results stay as they are, and valid."""
+        assert job.renewed_at is not None
+        folder = job_folder(self._parts.settings, job.job_id)
+        try:
+            self._ledger.set_reason(job.job_id, "", "")
+            self._builder.analyse(job)
+        except (InstallationError, ModelError):
+            raise
+        except VfnodeError as error:
+            self.fail(job.job_id, f"not analysed anew, its earlier results stay valid: {error}")
+            return False
+        set_aside(folder)
+        write_json(folder.renewal, job.renewed_at.isoformat())
+        return True
 
     def _build(self, job_id: str) -> list[str]:
         self._ledger.set_state(job_id, JobState.RUNNING, "build")
         if not self._built(self._job(job_id)):
             return []
-        is_positive = holds_fracture(job_folder(self._parts.settings, job_id).results)
+        results = job_folder(self._parts.settings, job_id).results
+        self._ledger.set_grade(job_id, grade_of(results))
+        is_positive = holds_fracture(results)
         chosen = [
             name for name, each in self._sections.items() if is_positive or not each.positives_only
         ]

@@ -218,7 +218,7 @@ def pause_s_after(section: DestinationSection, attempt: int) -> float:
 def _was_begun(job: Job, destination: str, attempt: int) -> bool:
     """Whether some of the objects may have arrived without leaving a receipt."""
     running = {each.destination for each in job.deliveries if each.state is JobState.RUNNING}
-    return attempt > 1 or job.run > 1 or destination in running
+    return attempt > 1 or job.run > 1 or job.may_be_held or destination in running
 
 
 def _translated(error: BaseException, destination: str) -> Exception:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, error
 from sqlalchemy.exc import OperationalError
+from structlog.contextvars import bound_contextvars
 
 from vfnode.node.jobs.analysis_steps import Steps
 from vfnode.node.jobs.delivery_steps import DELIVERIES_AT_ONCE, DeliverySteps
@@ -102,7 +103,10 @@ def register(steps: Steps, study: StudySteps, delivery: DeliverySteps) -> Begin:
     @DBOS.workflow(name=DELIVER, max_recovery_attempts=RECOVERIES)
     def deliver(job_id: str, destination: str, run: int, attempt: int) -> None:
         following = (job_id, destination, run, attempt + 1)
-        pause_s = DBOS.run_step({"name": "send"}, delivery.send, job_id, destination, run, attempt)
+        with bound_contextvars(**steps.about(job_id)):
+            pause_s = DBOS.run_step(
+                {"name": "send"}, delivery.send, job_id, destination, run, attempt
+            )
         if pause_s is not None:
             begin.deliver(delivery_id(*following), *following, pause_s)
 
@@ -120,7 +124,7 @@ def register(steps: Steps, study: StudySteps, delivery: DeliverySteps) -> Begin:
 
     @DBOS.workflow(name=ANALYSE, max_recovery_attempts=RECOVERIES)
     def analyse(job_id: str, run: int) -> None:
-        with _failing_visibly(steps, job_id):
+        with bound_contextvars(**steps.about(job_id)), _failing_visibly(steps, job_id):
             if DBOS.run_step({"name": "assemble"}, steps.assemble, job_id) and DBOS.run_step(
                 {"name": "compute"}, steps.compute, job_id
             ):

@@ -19,6 +19,7 @@ from vfnode.dicom.reading.series_facts import FactsCache, SeriesFacts
 from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.durable_files import write_json
 from vfnode.node.jobs.durable import HALF_OF_PRIORITIES
+from vfnode.node.jobs.history import EventKind
 from vfnode.node.jobs.job import job_id_of
 from vfnode.node.jobs.job_folder import job_folder, read_verdict
 from vfnode.node.jobs.job_state import JobState
@@ -28,6 +29,7 @@ from vfnode.node.jobs.series_choice import Verdict, choose, is_urgent
 from vfnode.node.jobs.study import standing_jobs
 from vfnode.node.jobs.whose_images import WhoseImages
 from vfnode.node.receiving.completeness import Batch, Completeness
+from vfnode.node.schema import made_at
 
 Series = Mapping[SeriesKey, Sequence[Path]]  #: with the files of each
 
@@ -56,6 +58,7 @@ class Intake:
         self._facts = facts
         self._begin = begin
         self._whose = WhoseImages(parts)
+        self._made_at_s = made_at(parts.ledger.engine).timestamp()
         self._waiting: deque[Batch] = deque()
         self._passed_over: deque[tuple[SeriesKey, Sequence[Path], Verdict]] = deque()
 
@@ -150,16 +153,40 @@ class Intake:
         sender = self._completeness.sender_of(key)
         size = sum(path.stat().st_size for path in paths)
         is_new = self._parts.ledger.register(job_id, key, len(paths), sender, size)
+        if is_new:
+            self._tell_received(job_id, paths, sender)
         if is_new or read_verdict(folder) is None:
             self._set_verdict(job_id, verdict)
         self._completeness.taken(key)
-        log.info("series complete", job_id=job_id, instances=len(paths), known=not is_new)
+        log.info(
+            "series received",
+            job_id=job_id,
+            study_instance_uid=key.study_instance_uid,
+            series_instance_uid=key.series_instance_uid,
+            instances=len(paths),
+            image_bytes=size,
+            sender=sender,
+            known=not is_new,
+        )
         return job_id
+
+    def _tell_received(self, job_id: str, paths: Sequence[Path], sender: str) -> None:
+        """Begin the story of a job; after a lost database, which is not its first one."""
+        ledger = self._parts.ledger
+        words = f"{len(paths)} images from {sender or 'a sender that is not known any more'}"
+        ledger.history.note(job_id, EventKind.RECEIVED, words)
+        oldest_s = min(path.stat().st_mtime for path in paths)
+        has_results = job_folder(self._parts.settings, job_id).results.exists()
+        if has_results or oldest_s < self._made_at_s:
+            ledger.set_may_be_held(job_id)
+            words = "it was here before this database: archives are asked before it is sent"
+            ledger.history.note(job_id, EventKind.RECEIVED, words)
 
     def _set_verdict(self, job_id: str, verdict: Verdict) -> None:
         write_json(job_folder(self._parts.settings, job_id).choice, asdict(verdict))
         told = "series chosen" if verdict.is_chosen else "series passed over"
         log.info(told, job_id=job_id, code=verdict.code, reason=verdict.reason)
+        self._parts.ledger.history.note(job_id, EventKind.CHOSEN, f"{told}: {verdict.reason}")
         if not verdict.is_chosen:
             self._parts.ledger.set_reason(job_id, verdict.code, verdict.reason)
             self._parts.ledger.set_state(job_id, JobState.REJECTED, PASSED)

@@ -54,8 +54,16 @@ class Job:
     sender: str = ""  #: AE title@address; empty where it is not known any more
     image_bytes: int = 0
     grade: str = ""  #: of the patient; empty where there is none
+    may_be_held: bool = False  #: sent, perhaps, before the database was lost
+    renewed_at: datetime | None = None  #: a person had it analysed anew
+    let_go_at: datetime | None = None  #: a person lets the spool forget it
     deliveries: tuple[Delivery, ...] = ()
     receipts: tuple[Receipt, ...] = ()
+
+    @property
+    def results_date(self) -> datetime:
+        """When its analysis was asked for: the date of its report."""
+        return self.renewed_at or self.created_at
 
     @property
     def series_key(self) -> SeriesKey:

@@ -42,6 +42,16 @@ class JobFolder:
         return self.path / "results"
 
     @property
+    def renewal(self) -> Path:
+        """JSON of the moment for which its analysis was made anew, on a person's wish."""
+        return self.path / "renewal.json"
+
+    def is_renewed(self, job: Job) -> bool:
+        """Whether what stands here is what a person asked for last."""
+        wanted = job.renewed_at.isoformat() if job.renewed_at else None
+        return wanted is None or read_json(self.renewal) == wanted
+
+    @property
     def is_analysed(self) -> bool:
         """Whether the analysis is there and unharmed."""
         return is_whole(self.analysis)

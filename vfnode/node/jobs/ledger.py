@@ -103,6 +103,18 @@ class Ledger(DeliveryEntries):
         """The report of a job replaces that of another one."""
         self._update(jobs, {"job_id": job_id}, replaces=replaced)
 
+    def set_may_be_held(self, job_id: str) -> None:
+        """Its results may have been sent before this database was made."""
+        self._update(jobs, {"job_id": job_id}, may_be_held=True)
+
+    def renew(self, job_id: str, moment: datetime) -> None:
+        """A person has it analysed anew."""
+        self._update(jobs, {"job_id": job_id}, renewed_at=moment)
+
+    def let_go(self, job_id: str) -> None:
+        """A person lets the spool forget its images and its results."""
+        self._update(jobs, {"job_id": job_id}, let_go_at=now_utc())
+
     def set_run(self, job_id: str, run: int) -> None:
         """A person started the job once more."""
         self._update(jobs, {"job_id": job_id}, run=run)
@@ -161,6 +173,8 @@ def _job(row: Row[Any], ways: Sequence[Row[Any]], stored: Sequence[Row[Any]]) ->
         "state": JobState(row.state),
         "created_at": utc(row.created_at),
         "updated_at": utc(row.updated_at),
+        "renewed_at": utc(row.renewed_at) if row.renewed_at else None,
+        "let_go_at": utc(row.let_go_at) if row.let_go_at else None,
     }
     return Job(
         **fields,

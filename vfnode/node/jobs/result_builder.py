@@ -76,7 +76,7 @@ class ResultBuilder:
             "instances": [str(path) for path in self.images(job)],
             "analysis": str(folder.analysis),
             "results": str(folder.results),
-            "created": f"{job.created_at.astimezone().replace(tzinfo=None)}",
+            "created": f"{job.results_date.astimezone().replace(tzinfo=None)}",
             "replaces": str(earlier) if earlier else None,
             "notes": list(verdict.notes) if verdict else [],
         }

@@ -26,6 +26,7 @@ from vfnode.errors import (
 )
 from vfnode.node.dimse import keep_identifiers_out_of_logs, send_at_once
 from vfnode.node.receiving.admission import Admission, handle_requested
+from vfnode.node.receiving.association_log import AssociationLog
 from vfnode.node.receiving.completeness import Completeness
 from vfnode.node.receiving.ct_contexts import SOP_CLASSES, TRANSFER_SYNTAXES
 from vfnode.node.receiving.inbox import Arrival, Inbox
@@ -71,6 +72,7 @@ class StorageSCP:
         self._trouble = trouble
         self._server: LimitedServer | None = None
         self.other_objects = OtherObjects()
+        self._associations = AssociationLog()
 
     def start(self) -> None:
         """Listen; returns at once.
@@ -86,6 +88,10 @@ class StorageSCP:
             (evt.EVT_CONN_OPEN, send_at_once),
             (evt.EVT_REQUESTED, handle_requested, [admission]),
             (evt.EVT_ACCEPTED, self.other_objects.handle_accepted),
+            (evt.EVT_ACCEPTED, self._associations.accepted),
+            (evt.EVT_RELEASED, self._associations.released),
+            (evt.EVT_ABORTED, self._associations.aborted),
+            (evt.EVT_CONN_CLOSE, self._associations.closed),
             (evt.EVT_C_STORE, self._handle_store),
             (evt.EVT_C_ECHO, handle_echo),
         ]
@@ -110,7 +116,9 @@ class StorageSCP:
 
     def _handle_store(self, event: Event) -> int:
         if event.request.AffectedSOPClassUID in SOP_CLASSES:
-            return handle_store(event, self._inbox, self._completeness, self._trouble)
+            status = handle_store(event, self._inbox, self._completeness, self._trouble)
+            self._associations.answered(event.assoc, stored=status == SUCCESS)
+            return status
         self.other_objects.drop(event)
         return SUCCESS
 
