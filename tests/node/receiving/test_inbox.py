@@ -16,7 +16,7 @@ from pydicom.uid import (
 
 from tests.node.factories import data_set, received
 from vfnode.dicom.reading.series_key import series_key
-from vfnode.errors import InboxFullError, InvalidInstanceError
+from vfnode.errors import InboxFullError, InvalidInstanceError, SettingsError
 from vfnode.node.receiving.inbox import INCOMING, Arrival, Inbox, conflicting_instances
 from vfnode.node.receiving.received_instance import ReceivedInstance
 
@@ -196,6 +196,15 @@ def test_an_inbox_that_is_gone_takes_nothing_for_now(inbox, tmp_path):
         inbox.put(received(data_set()))
 
     assert not (tmp_path / "inbox").exists()
+
+
+def test_images_that_an_older_release_filed_are_not_overlooked(tmp_path):
+    """They were acknowledged: the node says that they lie there, and what to do."""
+    (tmp_path / "inbox" / "1.2.3" / "1.2.3.9").mkdir(parents=True)
+    (tmp_path / "inbox" / "1.2.3" / "1.2.3.9" / "1.2.3.4.dcm").write_bytes(b"an image")
+
+    with pytest.raises(SettingsError, match=r"older release .* `vfnode send`"):
+        Inbox(tmp_path / "inbox", reserve_bytes=0)
 
 
 def test_what_a_killed_process_left_half_written_is_removed(inbox, tmp_path):

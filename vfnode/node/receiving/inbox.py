@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 
 from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.durable_files import link_once
-from vfnode.errors import InboxFullError
+from vfnode.errors import InboxFullError, SettingsError
 from vfnode.node.receiving.received_instance import ReceivedInstance, series_of
 
 SUFFIX = ".dcm"
@@ -41,6 +41,9 @@ class Inbox:
     Args:
         root: folder of the inbox; made where it does not exist.
         reserve_bytes: room on the disk that is left to others.
+
+    Raises:
+        SettingsError: it holds images of a release that filed them otherwise.
     """
 
     def __init__(self, root: Path, reserve_bytes: int) -> None:
@@ -48,6 +51,7 @@ class Inbox:
         self._incoming = root / INCOMING
         self._reserve_bytes = reserve_bytes
         self._incoming.mkdir(parents=True, exist_ok=True)
+        self._require_layout()
 
     def put(self, instance: ReceivedInstance) -> tuple[SeriesKey, Arrival]:
         """Store one instance; on return it is on the disk.
@@ -110,6 +114,15 @@ class Inbox:
         for path in leftovers:
             path.unlink()
         return len(leftovers)
+
+    def _require_layout(self) -> None:
+        """Let no image lie unseen that an earlier release filed without its patient."""
+        if any(self._root.glob(f"*/*/*{SUFFIX}")):
+            raise SettingsError(
+                f"node.spool: {self._root} holds images as an older release of vfnode filed them. "
+                "Let that release finish its jobs, then move the folder away, or send its images "
+                "to this node with `vfnode send`"
+            )
 
     def _store(self, folder: Path, sop_instance_uid: str, content: bytes) -> Arrival:
         """Under the first name that is free, unless a version with these bytes is there."""
