@@ -66,7 +66,7 @@ def sealed_files(folder: Path) -> frozenset[str]:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether every file of a sealed folder is there with the content that it was written with."""
+    """True if every file of a sealed folder is there with the content that it was written with."""
     sums = _sums(folder)
     return bool(sums) and all(_has_sum(folder / name, wanted) for name, wanted in sums.items())
 

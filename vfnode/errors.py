@@ -138,7 +138,7 @@ _FAULTS = {
 
 
 def fault_of_installation(error: BaseException) -> str:
-    """Which fault of the machine an error tells of, in words; empty where it is none."""
+    """Fault of the machine that an error tells of, in words; empty if it is none."""
     if isinstance(error, (ssl.SSLError, socket.gaierror)):  # their numbers are others
         return ""
     if not isinstance(error, OSError) or error.errno not in _FAULTS:

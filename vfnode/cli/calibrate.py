@@ -48,7 +48,7 @@ def errors(
     rounds: Annotated[
         int, typer.Option(min=1, help="semi-real: how often each CT is deformed anew.")
     ] = 4,
-    seed: Annotated[int, typer.Option(help="Of deformations.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the deformations.")] = 7,
 ) -> None:
     """Fit the errors of heights, test them on patients left out, and write errors.json.
 

@@ -71,7 +71,7 @@ def terminal_width() -> int:
 
 
 def is_terminal() -> bool:
-    """Whether a person reads standard output."""
+    """True if a person reads standard output."""
     return sys.stdout.isatty()
 
 

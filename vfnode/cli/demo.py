@@ -166,7 +166,7 @@ def _tell(
 
 
 def _comparison(result: dict[str, Any], truth: tuple[TrueVertebra, ...]) -> Table:
-    """What was found beside what was drawn, cranial to caudal."""
+    """Table of found bodies beside drawn ones, cranial to caudal."""
     table = Table(
         title="found/true, heights in mm (synthetic CT)",
         title_style="dim",

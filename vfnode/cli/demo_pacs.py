@@ -14,7 +14,7 @@ AE_TITLE = "DEMOPACS"
 
 @dataclass(frozen=True)
 class DemoPacs:
-    """Where results are sent, and how a person looks at them afterwards."""
+    """PACS of the demonstration: its port, and a hint on how to look at the results."""
 
     port: int
     look: str  #: one sentence

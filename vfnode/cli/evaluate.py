@@ -91,7 +91,7 @@ _NO_MODELS = _Measured(None)
 def _measured(
     models: Path | None, folds: Sequence[Path], pure: bool, device: str
 ) -> tuple[_Measured, ...]:
-    """What is evaluated: one set of models, or one a fold.
+    """Models that are evaluated: one set, or one for each fold.
 
     Raises:
         ModelError: a folder without models or without a fold.
@@ -137,7 +137,7 @@ def _summarize(
 
 
 def reader(pipeline: Pipeline) -> Read:
-    """What models see on a CT, where no person has read it."""
+    """Reading of a CT by models, for CT that no person has read."""
     from vfnode.evaluation.cases import reading_of  # noqa: PLC0415
 
     return lambda volume: reading_of(pipeline.analyze(volume))

@@ -56,7 +56,7 @@ def verify(models: Folder = None) -> None:
 
 
 def _data(training: Mapping[str, Any]) -> str:
-    """What was trained on, in a word or two."""
+    """Training data of a model, in a word or two."""
     data = training.get("data", "synthetic only")
     if isinstance(data, str):
         return data

@@ -60,5 +60,5 @@ def moment_of(since: str, now: datetime | None = None) -> datetime | None:
 
 
 def operator(by: str) -> str:
-    """Who acts: the name that was given, or the person behind the user of the system."""
+    """Name of the person who acts: as given, or the one behind the user of the system."""
     return by or os.environ.get("SUDO_USER") or getpass.getuser()

@@ -22,7 +22,9 @@ def serve(
     settings: SettingsFile = None,
     log_format: Annotated[
         Literal["json", "console"],
-        typer.Option(help="Of the log on standard error: json for programs, console for people."),
+        typer.Option(
+            help="Format of the log on standard error: json for programs, console for people."
+        ),
     ] = "json",
 ) -> None:
     """Run the whole node: receive, analyse, deliver.

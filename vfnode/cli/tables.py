@@ -1,4 +1,4 @@
-"""What the terminal shows of a result."""
+"""Tables and lines that the terminal shows of a result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def grade_shown(vertebra: dict[str, Any]) -> str:
 
 
 def style_of(vertebra: dict[str, Any]) -> str:
-    """How a body's row is printed."""
+    """Terminal style of a body's row."""
     return "dim" if vertebra["grade"] is None else GRADE_STYLE[vertebra["grade"]]
 
 

@@ -21,7 +21,7 @@ INTERCEPT = -1024
 
 @dataclass(frozen=True)
 class CTSeriesFacts:
-    """What a CT says beside its pixels; UIDs are derived from ``seed``."""
+    """Header of a CT that is written; UIDs are derived from ``seed``."""
 
     seed: str  #: same seed, same UIDs
     acquired: datetime

@@ -1,4 +1,4 @@
-"""Where the data of the results lie: codes, texts, layout, fonts, schema."""
+"""Data of the results: codes, texts, layout, fonts, schema, and the folder they lie in."""
 
 from __future__ import annotations
 

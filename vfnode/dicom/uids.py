@@ -48,7 +48,7 @@ def content_key(
     report: FractureReport,
     settings: Sequence[str],
 ) -> str:
-    """What a result is derived from: the images, the weights, and the settings that change it.
+    """Key of a result's origin: the images, the weights, and the settings that change it.
 
     Args:
         study_instance_uid: of the CT.

@@ -70,14 +70,14 @@ def grade_text(finding: VertebraFinding, language: str) -> str:
 
 
 def not_graded_text(finding: VertebraFinding, language: str) -> str:
-    """Why a body was not graded, in two or three words for its row."""
+    """Reason why a body was not graded, in two or three words for its row."""
     phrases = words(language)["not_graded"]
     code = finding.withheld.code if finding.withheld else "other"
     return str(phrases.get(code, phrases["other"]))
 
 
 def notes_of(report: FractureReport) -> tuple[Reason, ...]:
-    """What limits the whole result; what is said of single bodies stands in their rows."""
+    """Limitations of the whole result; those of single bodies stand in their rows."""
     of_bodies = {finding.withheld for finding in report.vertebrae}
     return tuple(
         reason

@@ -1,1 +1,1 @@
-"""How well an analysis measures: data sets with known truth, figures, and the page of both."""
+"""Evaluation of analyses: data sets with known truth, figures, and the page of both."""

@@ -106,7 +106,7 @@ def fitted(bodies: Sequence[KnownBody], limits: GenantLimits) -> ErrorModel:
 
 
 def is_gradable(body: KnownBody, model: ErrorModel, limits: GenantLimits) -> bool:
-    """Whether the body's level is graded and the image shows its endplates well enough."""
+    """True if the body's level is graded and the image shows its endplates well enough."""
     known = body.level in {level.value for level in VertebralLevel}
     if not known or not limits.grades(VertebralLevel(body.level)):
         return False
@@ -142,7 +142,7 @@ def _recalibrated(model: ErrorModel, bodies: Sequence[KnownBody]) -> ErrorModel:
 
 
 def left_out_figures(bodies: Sequence[KnownBody], limits: GenantLimits) -> dict[str, float]:
-    """What the model is worth on patients that had no part in it: each is left out once."""
+    """Figures of the model on patients that had no part in it: each is left out once."""
     inside, graded, truth, said = [], 0, [], []
     asked = 0
     for patient in sorted({body.patient for body in bodies}):

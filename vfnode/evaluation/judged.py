@@ -26,7 +26,7 @@ class Judged:
 
     @cached_property
     def true_grade(self) -> int | None:
-        """As read by a person, or known; else by the true keypoints. None: nobody knows."""
+        """Grade as read by a person, or known; else by the true keypoints. None if nobody knows."""
         if self.truth.grade is not None:
             return self.truth.grade
         measured = grade_of(self.truth)
@@ -44,7 +44,7 @@ class Judged:
 
     @property
     def is_graded(self) -> bool:
-        """Whether a grade is given, a borderline one too."""
+        """True if a grade is given, a borderline one too."""
         return self.call not in (NOT_GRADED, MISSED)
 
     @property
@@ -59,7 +59,7 @@ class Judged:
 
     @property
     def is_fracture(self) -> bool:
-        """Whether it is in truth moderate or severe."""
+        """True if the body is in truth moderate or severe."""
         return self.true_grade is not None and self.true_grade >= MODERATE
 
 

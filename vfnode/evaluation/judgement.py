@@ -17,7 +17,7 @@ from vfnode.evaluation.results import CaseResult
 
 @dataclass(frozen=True)
 class CallRow:
-    """How often each thing was said of the bodies of one row."""
+    """Counts of each call on the bodies of one row."""
 
     name: str
     counts: dict[str, int]  #: CALLS -> bodies
@@ -30,7 +30,7 @@ class CallRow:
 
 @dataclass(frozen=True)
 class FalseCalls:
-    """What was said wrongly of one CT, or of one patient's CT of one thickness."""
+    """Wrong calls on one CT, or on one patient's CT of one thickness."""
 
     name: str
     bodies: int
@@ -53,7 +53,7 @@ class JudgementTables:
     reliability: tuple[ReliabilityBin, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As the JSON holds it; NaN becomes null."""
+        """Row for the JSON; NaN becomes null."""
         return {
             "calls by true grade": {row.name: row.counts for row in self.confusion},
             "calls by group": {row.name: row.counts for row in self.groups},

@@ -1,4 +1,4 @@
-"""Whether P(moderate or worse) means what it says: reliability, calibration error, thresholds."""
+"""Calibration of P(moderate or worse): reliability, calibration error, thresholds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class ThresholdRow:
-    """What a threshold on the probability would call."""
+    """Calls that a threshold on the probability would make."""
 
     threshold: float
     found: float  #: share of the true moderate and severe bodies at or above it

@@ -23,7 +23,7 @@ TASKS: dict[str, tuple[int, tuple[int, ...]]] = {
 
 @dataclass(frozen=True)
 class Ranked:
-    """What a classification is judged on."""
+    """Scores and truth that a classification is judged on."""
 
     grade: FloatArray  #: (n,) true grades, 0 to 3
     ratio: FloatArray  #: (n,) found height ratios

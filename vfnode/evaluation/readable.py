@@ -1,4 +1,4 @@
-"""Whether an endplate can be seen at all: where disc is as dense as bone, nobody reads it."""
+"""Visibility of endplates: an endplate beside a disc as dense as bone is read by nobody."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OPEN_DISC_MM = 5.0  #: assumed beyond an outermost body
 
 
 def disc_contrast_hu(volume: CTVolume, keypoints_mm: FloatArray, index: int) -> FloatArray:
-    """How much denser each endplate of a body is than the disc beside it.
+    """Density of each endplate of a body above that of the disc beside it, HU.
 
     Args:
         volume: the CT.

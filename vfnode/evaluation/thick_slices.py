@@ -16,7 +16,7 @@ MISSED_MM = 0.3  #: a thickness that whole slices miss by more is left out
 
 @dataclass(frozen=True)
 class Averaging:
-    """How many consecutive slices become one, and which is the first.
+    """Number of consecutive slices that become one, and the first of them.
 
     ``count`` 1 leaves the CT as it is.
     """
@@ -26,7 +26,8 @@ class Averaging:
 
 
 def averagings(slice_mm: float) -> tuple[Averaging, ...]:
-    """As it is, then every thickness of ``THICK_MM`` that whole slices give, in ``PHASES`` phases.
+    """The CT itself, then every thickness of ``THICK_MM`` that whole slices give, in ``PHASES``
+    phases.
 
     Empty for slices that are not thin. Where two slices become one there are two phases only.
     """

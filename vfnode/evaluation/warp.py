@@ -44,7 +44,7 @@ NEIGHBOURS = 2  #: each side close up; one disc more shares the loss
 
 @dataclass(frozen=True)
 class Deformation:
-    """What to do to one body.
+    """Deformation of one body: its kind and its height ratio.
 
     Raises:
         GeometryError: an unknown kind, or numbers outside their range.
@@ -77,11 +77,11 @@ class Warp:
     loss_mm: float
 
     def forward(self, points_mm: FloatArray) -> FloatArray:
-        """Where the warp takes patient points (..., 3)."""
+        """Patient points (..., 3) after the warp."""
         return self._moved(points_mm, after=True)
 
     def backward(self, points_mm: FloatArray) -> FloatArray:
-        """Where the tissue that the warp brings to patient points (..., 3) came from."""
+        """Origin of the tissue that the warp brings to patient points (..., 3)."""
         return self._moved(points_mm, after=False)
 
     def reach_mm(self) -> FloatArray:
@@ -200,7 +200,9 @@ def warp_of(keypoints_mm: FloatArray, index: int, deformation: Deformation) -> W
 
 
 def _left(points: FloatArray, warp: Warp) -> float:
-    """What a warp leaves of a body: the height ratio, of a uniform crush the share of height."""
+    """Remainder of a body after a warp: the height ratio, of a uniform crush the share of
+    height.
+    """
     after = heights_mm(warp.forward(points))
     if warp.deformation.kind == UNIFORM:
         return float(after.mean() / heights_mm(points).mean())
@@ -223,7 +225,7 @@ def _disc(above: FloatArray, below: FloatArray) -> list[FloatArray]:
 
 
 def _piecewise(c: FloatArray, old: FloatArray, new: FloatArray) -> FloatArray:
-    """How far c moves when knots (knots, n) go from old to new: straight pieces, still beyond."""
+    """Shift of c when knots (knots, n) go from old to new: straight pieces, still beyond."""
     moved = new - old
     shift = np.zeros_like(c)
     for i in range(len(old) - 1):

@@ -51,7 +51,7 @@ class KeypointRefiner(nn.Module):
 
 
 def soft_argmax(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where heat-maps point, and how sharply.
+    """Points that heat-maps mark, and the spread of each.
 
     Args:
         logits: (..., H, W).

@@ -1,4 +1,4 @@
-"""Which vertebral level stands at each height of the straightened spine."""
+"""Network that names the vertebral level at each height of the straightened spine."""
 
 import torch
 from torch import nn

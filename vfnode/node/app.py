@@ -132,7 +132,7 @@ def running(
 
 
 def watch(compute: ComputeService, readiness: ReadinessTeller, workflows: Workflows) -> None:
-    """What is looked after all the time: a child that can work, and work that has a worker."""
+    """Watch all the time: a child that can work, and work that has a worker."""
     workflows.sweep()
     compute.look()
     readiness.tell(compute.trouble)

@@ -1,4 +1,4 @@
-"""What happens by the clock: quiet-time sweep, watch, retention, sign of life to systemd.
+"""Duties by the clock: quiet-time sweep, watch, retention, sign of life to systemd.
 
 Pauses are measured on the monotonic clock. A scheduler that goes by the time of day, as
 APScheduler does, stands still for an hour when a time server sets the clock back by one.
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Duties:
-    """What the clock calls; each may raise, which is logged, and is called again."""
+    """Duties that the clock calls; each may raise, which is logged, and is called again."""
 
     sweep: Callable[[], None]
     take_up: Callable[[], None]

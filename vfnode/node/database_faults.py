@@ -1,4 +1,4 @@
-"""What is wrong with a database that cannot be used, in words, with the way out.
+"""Faults of a database that cannot be used, in words, with the way out.
 
 A library's own message is quoted for SQLite alone: those of servers may hold a password.
 """
@@ -85,7 +85,7 @@ def database_errors_named(url: str) -> Iterator[None]:
 
 
 def named(error: Exception, url: str) -> VfnodeError:
-    """What a library's error about this database means."""
+    """Meaning of a library's error about this database."""
     if isinstance(error, ArgumentError | NoSuchModuleError | ImportError):
         return SettingsError(WRONG_URL.format(fault=type(error).__name__))
     is_file = url.startswith("sqlite")
@@ -96,7 +96,7 @@ def named(error: Exception, url: str) -> VfnodeError:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether it is worth waiting: the database is away, locked, full or read-only."""
+    """True if waiting may help: the database is away, locked, full or read-only."""
     return _fault_of(error).words in {LOCKED, FULL, AWAY, READ_ONLY, NO_FILE}
 
 
@@ -108,7 +108,7 @@ def _fault_of(error: Exception) -> Fault:
 
 
 def place_of(url: str) -> str:
-    """Where a database is: its file, or its server without user and password."""
+    """Place of a database: its file, or its server without user and password."""
     parsed = make_url(url)
     if parsed.host is None:
         return parsed.database or "in memory"

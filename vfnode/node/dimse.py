@@ -1,4 +1,4 @@
-"""What every association of the node, in and out, has in common."""
+"""Settings that every association of the node shares, in and out."""
 
 from __future__ import annotations
 

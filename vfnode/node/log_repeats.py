@@ -46,7 +46,7 @@ class Repeats(logging.Filter):
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is written."""
+        """True if a line is written."""
         if record.levelno < logging.WARNING:
             return True
         with self._lock:
@@ -58,7 +58,7 @@ class Repeats(logging.Filter):
         return True
 
     def _count(self, key: Any) -> int | None:
-        """How many equal lines were left out before this one; None where it is left out."""
+        """Number of equal lines that were left out before this one; None if it is left out."""
         now_s, left_out = self._now_s(), 0
         window = self._windows.get(key)
         if window is None or now_s - window.begun_s >= WINDOW_S:

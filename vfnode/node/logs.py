@@ -86,7 +86,7 @@ def _renderer(log_format: LogFormat) -> Any:
 
 
 def _without_patients(_logger: Any, _method: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """Of a library that reads patients' data, the place of its line and not the line."""
+    """Place of a line, not the line, of a library that reads patients' data."""
     record = entry.get("_record")
     name = record.name if record is not None else ""
     if record is not None and name.split(".")[0] in READ_PATIENTS:
@@ -108,7 +108,7 @@ def _with_places(_logger: Any, _method: str, entry: dict[str, Any]) -> dict[str,
 
 
 def told_exception(error: BaseException) -> list[str]:
-    """What was raised and where, its causes first; no message but those of vfnode itself."""
+    """Type and place of an exception, its causes first; no message but those of vfnode itself."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     places = [
         f"{frame.filename}:{frame.lineno} in {frame.name}"

@@ -1,4 +1,4 @@
-"""Whether the node can analyse now: told in the log, to systemd, and in a file of the spool."""
+"""Readiness of the node to analyse: told in the log, to systemd, and in a file of the spool."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Readiness:
-    """What the node has said of itself last."""
+    """Last word of the node about itself."""
 
     trouble: str  #: why it cannot analyse; empty where it can
     since: datetime
@@ -53,7 +53,7 @@ class ReadinessTeller:
 
 
 def read_readiness(spool: Path) -> Readiness | None:
-    """What a node has said of itself; None where it has never run."""
+    """Last word of a node about itself; None if it has never run."""
     told: dict[str, Any] | None = read_json(spool / FILE)
     if not told:
         return None

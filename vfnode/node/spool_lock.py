@@ -37,7 +37,7 @@ def hold_spool(spool: Path) -> TextIO:
 
 
 def is_held(spool: Path) -> bool:
-    """Whether a node runs on this spool."""
+    """True if a node runs on this spool."""
     try:
         with (spool / LOCK_NAME).open(encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -34,7 +34,7 @@ class Start:
         self._stop = stop or threading.Event()
 
     def when_ready(self, attempt: Callable[[], Made]) -> Made:
-        """What ``attempt`` makes, as soon as the machine lets it.
+        """Result of ``attempt``, as soon as the machine lets it.
 
         Raises:
             InstallationError: it did not in time, or the node is to stop.

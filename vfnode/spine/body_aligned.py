@@ -144,7 +144,7 @@ def _curve_lines(curve: SpineCurve, keypoints_mm: FloatArray) -> tuple[list[_Lin
 
 
 def _image_origins(lines: list[_Line], x_mm: FloatArray) -> FloatArray:
-    """Where the image shows the origin of each line's frame: (lines,) mm from its upper edge.
+    """Place on the image of the origin of each line's frame: (lines,) mm from its upper edge.
 
     Origins come as far apart as they are in the patient, or further where lines would cross.
     """

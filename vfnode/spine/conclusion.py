@@ -1,4 +1,4 @@
-"""What one study says about fractures, and what may hide one."""
+"""Conclusion of one study on fractures, with everything that may hide one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Conclusion:
 
     @property
     def is_positive(self) -> bool:
-        """Whether a person should look soon: a fracture, or a body that may have one."""
+        """True if a person should look soon: a fracture, or a body that may have one."""
         return bool(self.fractures or self.borderline)
 
 
@@ -73,7 +73,7 @@ def conclude(report: FractureReport) -> Conclusion:
 
 
 def hiding(report: FractureReport) -> Iterator[Reason]:
-    """Why a fracture among the levels that are graded may have been missed."""
+    """Reasons why a fracture among the graded levels may have been missed."""
     if report.reason is not None:
         yield report.reason
     inner = _without_cut_ends(report.vertebrae)
@@ -85,7 +85,7 @@ def hiding(report: FractureReport) -> Iterator[Reason]:
 
 
 def body_missing(findings: tuple[VertebraFinding, ...], limits: GenantLimits) -> bool:
-    """Whether a body of the graded levels lies between two others and was not found."""
+    """True if a body of the graded levels lies between two others and was not found."""
     centres = np.array([finding.centre_patient_mm for finding in findings]).reshape(-1, 3)
     apart = np.linalg.norm(np.diff(centres, axis=0), axis=1)
     usual = float(np.median(apart)) if len(apart) else 0.0
@@ -98,7 +98,7 @@ def body_missing(findings: tuple[VertebraFinding, ...], limits: GenantLimits) ->
 
 
 def _skips(upper: VertebralLevel, lower: VertebralLevel, limits: GenantLimits) -> bool:
-    """Whether a graded level lies between two named ones."""
+    """True if a graded level lies between two named ones."""
     if VertebralLevel("unknown") in (upper, lower):
         return False
     between = list(VertebralLevel)[place_in_column(upper) + 1 : place_in_column(lower)]

@@ -1,4 +1,4 @@
-"""How far a measured height may be off, and how probable a fracture is.
+"""Error of a measured height, and the probability of a fracture that follows from it.
 
 Errors of heights follow Student's t. Its scale grows with the spread of the heat-maps of the
 height's two points, with the distance of the slices, and where the body lies far from what its
@@ -66,7 +66,7 @@ def features_of(
     heights_mm: FloatArray,
     expectations: Sequence[Expectation | None],
 ) -> FloatArray:
-    """What the error of each height depends on.
+    """Features that the error of each height depends on.
 
     Args:
         spread_mm: (n, 3, 2) axial spread of each point's heat-map.

@@ -1,4 +1,4 @@
-"""What a vertebral body should measure: from its neighbours and the proportions of its level.
+"""Expected heights of a vertebral body: from its neighbours and the proportions of its level.
 
 Logarithms of the heights, less the medians of their levels, vary along a spine as a Gaussian
 process: the size of the person, slow waves, and what each body has of its own. A body is
@@ -70,7 +70,7 @@ class LevelProfile:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a body should measure, by its neighbours and the proportions of its level."""
+    """Expected heights of a body, by its neighbours and the proportions of its level."""
 
     heights_mm: FloatArray  #: (3,)
     spread: FloatArray  #: (3,) standard deviation, relative

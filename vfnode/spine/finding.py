@@ -63,7 +63,7 @@ class VertebraFinding:
 
     @property
     def is_graded(self) -> bool:
-        """Whether the body counts for the patient."""
+        """True if the body counts for the patient."""
         return self.withheld is None
 
     @property
@@ -83,7 +83,7 @@ class VertebraFinding:
 
     @property
     def expected_heights_mm(self) -> FloatArray | None:
-        """What the three heights should be; None where too few bodies were found."""
+        """Expected three heights; None if too few bodies were found."""
         return None if self.expectation is None else self.expectation.heights_mm
 
     @property
@@ -127,12 +127,12 @@ class VertebraFinding:
 
     @property
     def is_deformed(self) -> bool:
-        """Whether the body is graded, and not normal."""
+        """True if the body is graded, and not normal."""
         return self.grade not in (None, GenantGrade.NORMAL)
 
     @property
     def is_fracture(self) -> bool:
-        """Whether the body has a moderate or severe deformity beyond its error."""
+        """True if the body has a moderate or severe deformity beyond its error."""
         return self.grade is not None and self.grade.is_fracture and not self.is_borderline
 
     @property
@@ -200,7 +200,7 @@ class VertebraFinding:
         }
 
     def _judgement_dict(self) -> dict[str, Any]:
-        """What is thought of the body; null throughout where it is not graded."""
+        """Judgement of the body; null throughout if it is not graded."""
         known = self.probability_moderate if self.is_graded else None
         return {
             "measure": self.measure.value if self.is_graded else None,

@@ -41,7 +41,7 @@ def foreign_material(volume: CTVolume, keypoints_mm: FloatArray) -> tuple[Reason
 
 
 def metal_along(volume: CTVolume, curve: SpineCurve) -> bool:
-    """Whether much metal lies beside the spine, as rods and screws do."""
+    """True if much metal lies beside the spine, as rods and screws do."""
     voxels = np.argwhere(volume.hu > METAL_HU)
     if len(voxels) * _voxel_mm3(volume) < SPINE_METAL_MM3:
         return False

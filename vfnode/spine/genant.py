@@ -25,7 +25,7 @@ TWICE = 2.0  #: one endplate alone is hollow where it is so much deeper than the
 
 
 class Deformity(Enum):
-    """Which part of the body lost height (Genant 1993)."""
+    """Part of the body that lost height (Genant 1993)."""
 
     NONE = "none"
     WEDGE = "wedge"
@@ -34,7 +34,7 @@ class Deformity(Enum):
 
 
 class Endplate(Enum):
-    """Which endplate of a biconcave body is hollow."""
+    """Endplate of a biconcave body that is hollow."""
 
     SUPERIOR = "superior"
     INFERIOR = "inferior"
@@ -42,7 +42,7 @@ class Endplate(Enum):
 
 
 class Measure(Enum):
-    """What the loss that a grade follows is measured against."""
+    """Reference of the loss that a grade follows."""
 
     ITSELF = "itself"
     EXPECTED = "expected"
@@ -75,7 +75,7 @@ class GenantLimits:
             raise GeometryError(f"graded levels must run downwards from C3 on: {self}")
 
     def grades(self, level: VertebralLevel) -> bool:
-        """Whether bodies of this level get a grade; those of an unknown level do not."""
+        """True if bodies of this level get a grade; those of an unknown level do not."""
         first, last = self._places()
         return level.value != "unknown" and first <= place_in_column(level) <= last
 
@@ -100,7 +100,7 @@ class GenantGrade(Enum):
 
     @property
     def is_fracture(self) -> bool:
-        """Whether the deformity is called a fracture: moderate and severe ones are."""
+        """True if the deformity is called a fracture: moderate and severe ones are."""
         return self.rank >= GenantGrade.MODERATE.rank
 
     @classmethod

@@ -93,7 +93,7 @@ def _moves(gap_mm: float, steps: FloatArray, size: float) -> FloatArray:
 
 
 def _size(way: list[int], gaps_mm: FloatArray, steps: FloatArray) -> float:
-    """How large the patient is, 1 for the mean: from the distances of neighbours."""
+    """Size of the patient, 1 for the mean: from the distances of neighbours."""
     pitch = list(PITCH_MM.values())
     ratios = [
         gap / pitch[a]

@@ -1,4 +1,4 @@
-"""Which points of measured bodies lie on images, and not where data were missing."""
+"""Visibility of measured points: on images, and not where data were missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ACROSS, _DOWN = 7, 9  #: points looked at, front to back and from plate to plat
 
 
 def lies_on_images(volume: CTVolume, keypoints_mm: FloatArray) -> BoolArray:
-    """Whether each body lies on images wherever it lies within the volume; (n,).
+    """True for each body that lies on images wherever it lies within the volume; (n,).
 
     What sticks out of the volume is another matter: the body is cut.
 
@@ -30,7 +30,7 @@ def lies_on_images(volume: CTVolume, keypoints_mm: FloatArray) -> BoolArray:
 
 
 def seen_keypoints(volume: CTVolume, keypoints_mm: FloatArray) -> BoolArray:
-    """Whether each point (..., 3) lies on images and not on filling; (...)."""
+    """True for each point (..., 3) that lies on images and not on filling; (...)."""
     return np.asarray(volume.shows(keypoints_mm) & ~_is_filling(volume, keypoints_mm))
 
 
@@ -48,7 +48,7 @@ def _body_points(keypoints_mm: FloatArray) -> FloatArray:
 
 
 def _is_filling(volume: CTVolume, points_mm: FloatArray) -> BoolArray:
-    """Whether the volume has one and the same value all around each point (..., 3)."""
+    """True if the volume has one and the same value all around each point (..., 3)."""
     reach = np.maximum(1, np.ceil(CONSTANT_MM / volume.spacing_mm)).astype(int)
     last = np.array(volume.hu.shape) - 1
     middle = np.rint(volume.to_voxel(points_mm)).astype(int)

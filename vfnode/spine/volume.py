@@ -89,14 +89,14 @@ class CTVolume:
         return points
 
     def contains(self, points_mm: FloatArray) -> npt.NDArray[np.bool_]:
-        """Whether patient points (..., 3) lie between the outermost voxel centres."""
+        """True for patient points (..., 3) between the outermost voxel centres."""
         voxel = self.to_voxel(points_mm)
         last = np.array(self.hu.shape) - 1
         inside: npt.NDArray[np.bool_] = np.all((voxel >= 0) & (voxel <= last), axis=-1)
         return inside
 
     def shows(self, points_mm: FloatArray) -> BoolArray:
-        """Whether patient points (..., 3) lie within the volume and between images."""
+        """True for patient points (..., 3) within the volume and between images."""
         place = self.to_voxel(points_mm)[..., self.slice_axis]
         last = len(self.is_image) - 1
         before, after = (

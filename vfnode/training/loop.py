@@ -31,7 +31,7 @@ LossFunction = Callable[[nn.Module, Any], dict[str, torch.Tensor]]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training run stands, handed to `on_progress` after every step."""
+    """Progress of a training run, handed to `on_progress` after every step."""
 
     step: int  #: steps done, over all runs
     fraction: float  #: of the planned steps or minutes, 0 to 1
@@ -64,7 +64,7 @@ class LoopOptions:
 
 @dataclass
 class _State:
-    """What a checkpoint holds."""
+    """Content of a checkpoint."""
 
     model: nn.Module
     average: nn.Module
@@ -141,7 +141,7 @@ def train(
 
 
 def saved_progress(options: LoopOptions) -> Progress:
-    """Where the run of a checkpoint stands; its losses are not kept."""
+    """Progress of the run of a checkpoint; its losses are not kept."""
     content = torch.load(options.checkpoint_path, map_location="cpu", weights_only=True)
     step, elapsed_s = int(content["step"]), float(content["elapsed_s"])
     return Progress(step, options.fraction(step, elapsed_s), elapsed_s / 60.0, {})

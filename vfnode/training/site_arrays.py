@@ -1,4 +1,4 @@
-"""What images cut from real CT have in common: variation, segmentation, files."""
+"""Images cut from real CT: variation, segmentation, files."""
 
 import io
 from pathlib import Path
@@ -22,7 +22,7 @@ def varied(rng: np.random.Generator, hu: np.ndarray) -> np.ndarray:
 
 
 def inside_hexagon(keypoints: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Whether places (..., 2) lie inside the hexagon on the keypoints (3, 2, 2); even-odd rule."""
+    """True for places (..., 2) inside the hexagon on the keypoints (3, 2, 2); even-odd rule."""
     ring = np.concatenate([keypoints[:, 0], keypoints[::-1, 1]])
     inside = np.zeros(places.shape[:-1], bool)
     for (x0, z0), (x1, z1) in zip(ring, np.roll(ring, -1, axis=0), strict=True):

@@ -82,7 +82,7 @@ def valid_uids(results: ResultSet) -> Findings:
 
 
 def _is_inherited(element: DataElement, results: ResultSet) -> bool:
-    """Whether a UID names the CT, whatever it looks like."""
+    """True if a UID names the CT, in any notation."""
     if element.keyword not in INHERITED or str(element.value) in results.own_uids:
         return False
     return results.ct is None or str(element.value) in results.ct.uids

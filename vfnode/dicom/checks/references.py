@@ -9,7 +9,7 @@ from vfnode.dicom.checks.result_set import CheckedObject, ResultSet
 
 
 def evidence(results: ResultSet) -> Findings:
-    """What the content points to is listed as evidence, and the evidence exists."""
+    """Objects that the content points to are listed as evidence, and the evidence exists."""
     for each in results.objects:
         if not (each.is_report or each.is_key_object_selection):
             continue

@@ -175,7 +175,7 @@ def grades(results: ResultSet) -> Findings:
 
 
 def levels(results: ResultSet) -> Findings:
-    """How certain a level is follows from the study's limitations and from the site's code."""
+    """Certainty of the levels follows from the study's limitations and from the site's code."""
     doubtful = reason_concept(Reason.LEVEL_UNCERTAIN).value
     unnamed = level_concept(VertebralLevel("unknown")).value
     for each in results.reports:

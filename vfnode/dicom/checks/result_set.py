@@ -1,4 +1,4 @@
-"""What the checker looks at: result objects of one study and the CT that they speak of."""
+"""Input of the checker: result objects of one study, and facts of their CT."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REPORTS = (Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage)
 
 @dataclass(frozen=True)
 class CTFacts:
-    """What results must agree with."""
+    """Facts of the CT that results must agree with."""
 
     study_instance_uid: str
     patient_id: str
@@ -50,7 +50,7 @@ class CTFacts:
 
     @classmethod
     def from_series(cls, series: SeriesSource) -> CTFacts:
-        """Of the series that results are being made of."""
+        """Facts of the series that results are being made of."""
         return cls(
             series.study_instance_uid,
             str(series.header.PatientID),
@@ -61,7 +61,7 @@ class CTFacts:
 
     @classmethod
     def from_headers(cls, headers: Sequence[Dataset]) -> CTFacts:
-        """Of CT files that are checked together with results."""
+        """Facts of CT files that are checked together with results."""
 
         def all_of(keyword: str) -> frozenset[str]:
             return frozenset(str(header.get(keyword, "")) for header in headers)
@@ -102,22 +102,22 @@ class CheckedObject:
 
     @property
     def is_report(self) -> bool:
-        """Whether it is an SR with measurements."""
+        """True if the object is an SR with measurements."""
         return self.kind in REPORTS
 
     @property
     def is_picture(self) -> bool:
-        """Whether it is a Secondary Capture."""
+        """True if the object is a Secondary Capture."""
         return self.kind == str(SecondaryCaptureImageStorage)
 
     @property
     def is_key_object_selection(self) -> bool:
-        """Whether it only points to others."""
+        """True if the object only points to others."""
         return self.kind == str(KeyObjectSelectionDocumentStorage)
 
     @property
     def is_reformat(self) -> bool:
-        """Whether it is a plane resampled from the CT."""
+        """True if the object is a plane resampled from the CT."""
         return self.kind == str(CTImageStorage) and _is_derived(self.dataset)
 
     @cached_property
@@ -158,7 +158,7 @@ class ResultSet:
 
     @cached_property
     def own_uids(self) -> frozenset[str]:
-        """What names the objects, their series, and what they track: made here."""
+        """UIDs made here: of the objects, of their series, and of everything they track."""
         roots = [
             str(each.dataset.get(keyword, ""))
             for each in self.objects

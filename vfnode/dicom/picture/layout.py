@@ -17,7 +17,7 @@ from vfnode.spine.volume import FloatArray
 
 @dataclass(frozen=True)
 class PictureFacts:
-    """What the picture says beside the measurements."""
+    """Texts and facts that the picture shows beside the measurements."""
 
     product: str
     version: str
@@ -30,7 +30,7 @@ class PictureFacts:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the straightened image lies in the picture."""
+    """Place of the straightened image in the picture."""
 
     pixel_mm: float
     left_px: int  #: picture column of the image's left edge

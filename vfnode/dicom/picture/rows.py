@@ -47,7 +47,7 @@ def write_all(page: Canvas, report: FractureReport, place: Geometry, facts: Pict
 
 
 def write_frame(page: Canvas, place: Geometry, facts: PictureFacts, kind: str) -> None:
-    """What surrounds the image of a page of this kind: header, scale, directions, footer."""
+    """Write all that surrounds the image of a page: header, scale, directions, footer."""
     wording = words(facts.language)
     _write_header(page, wording[f"{kind}_subtitle"], facts)
     draw_scale(page, place, facts.language)
@@ -162,7 +162,7 @@ def _write_level(page: Canvas, row: _Row, place: Geometry, facts: PictureFacts) 
 
 
 def _wants_a_look(finding: VertebraFinding) -> bool:
-    """Whether a person should see the body in the CT: abnormal, or whole and yet not graded."""
+    """True if a person should see the body in the CT: abnormal, or whole and yet not graded."""
     if finding.is_graded:
         return finding.is_deformed or finding.is_borderline
     return finding.withheld not in (Reason.CUT_VERTEBRA, Reason.OUTSIDE_GRADED_LEVELS)
@@ -189,7 +189,7 @@ def _draw_leader(page: Canvas, row: Point, body: FloatArray, edge: float) -> Non
 
 
 def _made_with(report: FractureReport, language: str) -> list[str]:
-    """How to read the page, and the weights behind it."""
+    """Lines on how to read the page, and on the weights behind it."""
     models = ", ".join(f"{model.name} ({model.sha256[:8]})" for model in report.models)
     named = [words(language)["models"].format(models=models)] if models else []
     return [*([words(language)["explanation"]] if report.vertebrae else []), *named]

@@ -57,7 +57,7 @@ def write_directions(page: Canvas, place: Geometry) -> None:
 
 
 def write_legend(page: Canvas, place: Geometry, report: FractureReport, language: str) -> None:
-    """What each mark stands for, with the site's limits."""
+    """Write the meaning of each mark, with the site's limits."""
     y = place.top_px + place.height_px + 28.0
     legend, limits = words(language)["legend"], report.limits
     x = float(layout()["columns_px"]["mark"])

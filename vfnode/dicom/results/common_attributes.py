@@ -1,4 +1,4 @@
-"""What result objects take over from the CT: identity, references, and their own date."""
+"""Attributes that result objects take from the CT: identity, references, and their own date."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _ratios(finding: VertebraFinding) -> list[Measurement]:
 
 
 def _certainties(finding: VertebraFinding) -> list[Measurement]:
-    """How exact and how sure; nothing of the confidence of a name that was not given."""
+    """Uncertainty of the points and confidence of body and name, if it has a name."""
     shares = {"objectness": finding.objectness}
     if finding.level is not UNKNOWN:
         shares["level_confidence"] = finding.level_confidence
@@ -117,7 +117,7 @@ def _certainties(finding: VertebraFinding) -> list[Measurement]:
 
 
 def _expected(finding: VertebraFinding) -> list[Measurement]:
-    """What the heights should be; nothing where too few bodies were found."""
+    """Expected heights; none if too few bodies were found."""
     if finding.expected_heights_mm is None:
         return []
     return _of_columns("expected_height", finding, finding.expected_heights_mm)

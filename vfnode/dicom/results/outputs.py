@@ -146,7 +146,7 @@ def result_pictures(
 
 
 def _is_wanted(output: Output, context: ResultContext) -> bool:
-    """Whether the site wants this object of this result."""
+    """True if the site wants this object of this result."""
     when = When(context.settings.objects.get(output.name, output.when))
     return when is When.ALWAYS or (when is When.POSITIVES and context.is_positive)
 

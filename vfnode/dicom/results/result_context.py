@@ -1,4 +1,4 @@
-"""What a site decides about its results, and what all objects of one result share."""
+"""Context of one result: analysis, series and settings, which all its objects share."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ResultContext:
 
     @property
     def is_positive(self) -> bool:
-        """Whether a body has a moderate or severe deformity, or may have one."""
+        """True if a body has a moderate or severe deformity, or may have one."""
         return conclude(self.analysis.report).is_positive
 
     def slice_of(self, finding: VertebraFinding) -> SlicePlace:

@@ -15,7 +15,7 @@ from vfnode.spine.report import Analysis, FractureReport
 
 
 def slice_text(place: SlicePlace, language: str) -> str:
-    """Where to look in the CT, e.g. "image 212 (slice 64/275)"."""
+    """Slice of the CT that shows a body, e.g. "image 212 (slice 64/275)"."""
     wording = words(language)
     number = place.instance.instance_number
     kind = "slice" if number is not None else "slice_without_instance"
@@ -60,7 +60,7 @@ def _certainty(report: FractureReport, index: int, language: str) -> str:
 
 
 def _probability(finding: VertebraFinding, language: str) -> str:
-    """How probable a moderate or severe deformity is; empty where nobody knows."""
+    """Probability of a moderate or severe deformity, in words; empty if unknown."""
     if finding.probability_moderate is None:
         return ""
     phrase = texts("sr_texts.json", language)["paragraph"]["probability"]

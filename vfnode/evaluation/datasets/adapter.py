@@ -1,4 +1,4 @@
-"""What every kind of data set offers, and what it may ask for."""
+"""Contract of every kind of data set: its cases, and the options it may ask for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Synthesize = Callable[[SyntheticRequest], tuple[CTVolume, Reading]]
 
 @dataclass(frozen=True)
 class Options:
-    """What data sets that are made on the spot need to know."""
+    """Options of data sets that are made on the spot."""
 
     synthesize: Synthesize  #: draws a CT with known truth
     read: Read  #: measures a CT: stands for a reading where there is none

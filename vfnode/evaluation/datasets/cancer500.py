@@ -101,7 +101,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def has_ct(source: str) -> bool:
-    """Whether a CT lies beside at least one annotation."""
+    """True if a CT lies beside at least one annotation."""
     return any(path.with_suffix("").is_dir() for path in Path(source).glob("*.json"))
 
 

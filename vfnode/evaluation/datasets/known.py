@@ -39,7 +39,7 @@ def cases(source: str, options: Options) -> Iterator[Case]:
 
 
 def _places(seen: Reading) -> Reading:
-    """Where the models see bodies: nobody has marked them."""
+    """Places of bodies as the models see them: nobody has marked them."""
     bodies = (Body(one.centre_mm, level=one.level, complete=one.complete) for one in seen.bodies)
     return Reading(tuple(bodies))
 

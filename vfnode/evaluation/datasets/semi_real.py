@@ -25,7 +25,7 @@ READABLE_HU = 20.0  #: endplates are at least so much denser than the discs besi
 
 @dataclass(frozen=True)
 class Drawing:
-    """What deformations are drawn from."""
+    """Kinds of deformation that are drawn from."""
 
     kinds: tuple[str, ...] = KINDS
 
@@ -73,7 +73,7 @@ def deform(
 
 
 def _pushed(point_mm: FloatArray, warps: Sequence[Warp]) -> FloatArray:
-    """Where warps take a point (3,)."""
+    """Point (3,) after the warps."""
     for warp in warps:
         point_mm = warp.forward(point_mm)
     return point_mm

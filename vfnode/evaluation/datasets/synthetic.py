@@ -35,7 +35,7 @@ def request(index: int, seed: int) -> SyntheticRequest:
 
 
 def cases(source: str, options: Options) -> Iterator[Case]:
-    """As many cases as ``source`` says.
+    """Drawn cases, as many as ``source`` says.
 
     Raises:
         UnreadableInputError: the source is not a number.

@@ -123,7 +123,7 @@ def _to_lps(voxel: FloatArray, affine: FloatArray) -> FloatArray:
 
 
 def _whole(ct: Path, place_mm: FloatArray) -> bool:
-    """Whether a body with this centre fits between the upper and lower end of the CT."""
+    """True if a body with this centre fits between the upper and lower end of the CT."""
     image = nibabel.Nifti1Image.from_filename(ct)
     to_voxel = np.linalg.inv(RAS_TO_LPS @ np.asarray(image.affine, float))
     ends = place_mm + np.array([[0, 0, HALF_BODY_MM], [0, 0, -HALF_BODY_MM]])

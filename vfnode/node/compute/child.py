@@ -48,14 +48,14 @@ log = structlog.get_logger()
 
 
 class Analyzer(Protocol):
-    """What turns a volume into an analysis: the pipeline."""
+    """Analyzer of volumes: the pipeline, or a fake."""
 
     def analyze(self, volume: CTVolume) -> Analysis:
-        """As :meth:`vfnode.inference.pipeline.Pipeline.analyze`."""
+        """Analyse a volume; see :meth:`vfnode.inference.pipeline.Pipeline.analyze`."""
 
 
 class Computer:
-    """What the child does, one request after the other.
+    """Work of the child, one request after the other.
 
     Args:
         load: makes the pipeline; called until it has been made once.
@@ -126,7 +126,7 @@ class Computer:
         return {}
 
     def compare(self, request: Request) -> dict[str, Any]:
-        """Whether both files of each pair show the same image; no decoder runs in the node."""
+        """True for each pair of files that show the same image; no decoder runs in the node."""
         return {"same": [is_same_image(Path(a), Path(b)) for a, b in request["pairs"]]}
 
 

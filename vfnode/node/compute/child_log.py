@@ -1,4 +1,4 @@
-"""What the compute child writes to standard error, as lines of the node's log.
+"""Standard error of the compute child, as lines of the node's log.
 
 Its own lines are JSON already. What a library prints is wrapped; a line with a sign that stands
 in DICOM names is left out.

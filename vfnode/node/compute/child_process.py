@@ -27,7 +27,7 @@ STOP_S = 5.0
 
 @dataclass(frozen=True)
 class ChildProgram:
-    """How to start the child, and what it may take."""
+    """Command of the child, and limits of what it may take."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
@@ -66,16 +66,16 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """Its process identifier."""
+        """Process identifier of the child."""
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        """Whether it runs."""
+        """True if the child runs."""
         return self._process.poll() is None
 
     def first_message(self) -> dict[str, Any]:
-        """What it says when its models are loaded, or cannot be.
+        """First message of the child: its models are loaded, or cannot be.
 
         Raises:
             ComputeError: it died, or said nothing in time.
@@ -136,7 +136,7 @@ class ChildProcess:
                 self._check_memory()
 
     def _wait(self, has_more: bool) -> tuple[bool, bool]:
-        """Whether something can be read, and written, within a moment."""
+        """Readiness of the pipes within a moment, for reading and for writing."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         wires = select.poll()  # select() takes no descriptor above 1023

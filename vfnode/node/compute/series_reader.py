@@ -19,7 +19,7 @@ NOT_READ = {Reason.COMPUTE_FAILED, Reason.UNREADABLE, Reason.IDENTITY_CONFLICT}
 
 @dataclass(frozen=True)
 class Reading:
-    """What a site says about reading images and grading."""
+    """Settings of a site for reading images and grading."""
 
     limits: GenantLimits = field(default_factory=GenantLimits)
     fallback_encoding: str = LATIN_1  #: of texts in headers with a wrong character set
@@ -49,7 +49,7 @@ class SeriesReader:
         return self._found
 
     def source(self, paths: list[str], analysis: Analysis) -> SeriesSource:
-        """What the results of an analysis of these files are about.
+        """Series that the results of an analysis of these files are about.
 
         Raises:
             UnreadableInputError: not one header can be read.

@@ -68,7 +68,9 @@ def wait_for(
 
 
 def conflicts(settings: Settings, job: Job) -> int:
-    """How many images of a job's series came again with another header; the first were kept."""
+    """Number of images of a job's series that came again with another header; the first were
+    kept.
+    """
     return len(conflicting_instances(inbox_folder(settings), job.series_key))
 
 

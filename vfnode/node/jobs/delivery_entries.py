@@ -55,7 +55,7 @@ class Entries:
 
 
 class DeliveryEntries(Entries):
-    """Where deliveries stand, and what destinations have stored."""
+    """Table of deliveries, with the objects that destinations have stored."""
 
     @patient
     def reopen(self, destination: str, sop_instance_uids: Collection[str]) -> list[str]:
@@ -158,12 +158,12 @@ class DeliveryEntries(Entries):
 
     @patient
     def received(self, destination: str, sop_instance_uids: Collection[str]) -> set[str]:
-        """Which of these objects a destination has already."""
+        """Objects, of these, that a destination has already."""
         return self._with_receipt(destination, sop_instance_uids, receipts.c.evidence != LOST)
 
     @patient
     def lost(self, destination: str, sop_instance_uids: Collection[str]) -> set[str]:
-        """Which of these objects a destination has had, and says that it lacks them now."""
+        """Objects, of these, that a destination has had and says that it lacks now."""
         return self._with_receipt(destination, sop_instance_uids, receipts.c.evidence == LOST)
 
     def _with_receipt(

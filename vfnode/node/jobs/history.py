@@ -14,7 +14,7 @@ from vfnode.node.tables import events
 
 
 class EventKind(Enum):
-    """What a line of the story is about."""
+    """Subject of a line of the story."""
 
     RECEIVED = "received"  #: the series was complete: from whom, how many images
     CHOSEN = "chosen"  #: or passed over, and why

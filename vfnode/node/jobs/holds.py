@@ -15,7 +15,7 @@ from vfnode.node.tables import holds
 
 @dataclass(frozen=True)
 class Hold:
-    """Who holds a destination, since when and why."""
+    """Hold of a destination: person, time and reason."""
 
     destination: str
     held_at: datetime

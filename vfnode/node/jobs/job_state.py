@@ -1,4 +1,4 @@
-"""Where a job, or one delivery of it, stands."""
+"""State of a job, or of one delivery of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vfnode.spine.reason import Reason
 
 
 class JobState(Enum):
-    """Where a job, or one delivery of it, stands."""
+    """State of a job, or of one delivery of it."""
 
     WAITING = "WAITING"  #: not begun, or not before a destination answers again
     RUNNING = "RUNNING"

@@ -1,4 +1,4 @@
-"""What the steps of the durable work are done with; wired in app.py."""
+"""Services that every workflow step uses; wired in app.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vfnode.node.settings.settings import Settings
 
 
 class ComputeService(Protocol):
-    """What computes and builds: the child process, or a fake."""
+    """Service that computes and builds: the child process, or a fake."""
 
     trouble: str  #: why nothing can be computed now; empty where it can
 
@@ -22,7 +22,7 @@ class ComputeService(Protocol):
         """Make sure that something can be computed, where nothing is just now."""
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """As :meth:`vfnode.node.compute.client.ComputeClient.ask`."""
+        """Answer of the child; see :meth:`vfnode.node.compute.client.ComputeClient.ask`."""
 
     def stop(self) -> None:
         """Compute nothing more; what waits for an answer is let go of."""

@@ -1,4 +1,4 @@
-"""What the spool lets go of: images and results of jobs that every destination has."""
+"""Retention: images and results of jobs that every destination has leave the spool."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def purge(parts: Parts, completeness: Completeness) -> None:
 
 
 def make_room(parts: Parts, completeness: Completeness) -> None:
-    """Where the disk runs full, remove what may go: images, then results, oldest first."""
+    """Remove what may go while the disk runs full: images, then results, oldest first."""
     if _has_room(parts):
         return
     for remove in (_purge_images, _purge_results):

@@ -1,4 +1,4 @@
-"""Which series of a study is analysed, and why each other one is not.
+"""Choice of the series of a study that is analysed, with the reason for each other one.
 
 Site rules come first, then what is derived, then a ranking: of two series of one study the
 one on which vertebral bodies can be measured better wins, and the first thing in which they
@@ -27,7 +27,7 @@ SHARP_KERNEL = re.compile(r"(?i)lung|bone|^[bh]r?[6-9]\d|sharp|edge|yc|yd|fc5|fc
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a series."""
+    """Fate of a series: analysed, or passed over with a reason."""
 
     is_chosen: bool
     code: str  #: of a chosen series: why it is refused all the same; empty where it is measured
@@ -82,7 +82,7 @@ RANKING: Sequence[Criterion] = (
 def choose(
     study: Mapping[SeriesKey, SeriesFacts | None], rules: ChoiceSection
 ) -> dict[SeriesKey, Verdict]:
-    """What becomes of each series of a study; the work grows with their number alone.
+    """Verdict on each series of a study; the work grows with their number alone.
 
     Args:
         study: the facts of every series of one patient's study; None where none can be read.
@@ -131,7 +131,7 @@ def _spokesman(refused: Mapping[SeriesKey, Verdict]) -> dict[SeriesKey, Verdict]
 
 
 def is_urgent(facts: SeriesFacts | None, rules: ChoiceSection) -> bool:
-    """Whether a site rule puts this series before the others."""
+    """True if a site rule puts this series before the others."""
     return facts is not None and any(_matches(facts, rule) for rule in rules.urgent)
 
 
@@ -159,7 +159,7 @@ def _difference(better: SeriesFacts | None, other: SeriesFacts | None) -> str:
 
 
 def _slice_mm(facts: SeriesFacts) -> float:
-    """What blurs along the normal: the thicker of slice and step."""
+    """Blur along the normal: the thicker of slice and step."""
     return max(facts.thickness_mm, facts.step_mm)
 
 

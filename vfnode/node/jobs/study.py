@@ -85,7 +85,7 @@ def predecessor(parts: Parts, job: Job) -> Job | None:
 
 
 def _is_replaced(parts: Parts, job: Job, other: Job) -> bool:
-    """Whether both say something of the same, and this one later."""
+    """True if both say something of the same, and this one later."""
     if other.patient_digest != job.patient_digest:  # the same images under a corrected identity
         return other.created_at < job.created_at and bool(_names(parts, job) & _names(parts, other))
     if other.series_key == job.series_key:

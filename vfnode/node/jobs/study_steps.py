@@ -20,7 +20,7 @@ from vfnode.spine.reason import Reason
 
 
 class StudySteps:
-    """What happens between the analysis of a series and its results."""
+    """Steps between the analysis of a series and its results."""
 
     def __init__(self, parts: Parts, facts: FactsCache) -> None:
         self._parts = parts

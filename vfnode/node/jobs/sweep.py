@@ -137,7 +137,7 @@ class Sweep:
 
 
 def orphaned(unfinished: Iterable[Unfinished], alive: Collection[str]) -> list[Unfinished]:
-    """Those of the unfinished that no living workflow works on.
+    """Unfinished workflows that no living executor works on.
 
     Args:
         alive: identifiers: ``job/run`` of an analysis, ``job/run/destination/attempt`` of a

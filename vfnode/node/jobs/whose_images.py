@@ -1,4 +1,4 @@
-"""Whose images a series holds: corrections, and series that name several patients.
+"""Patients of a series' images: corrections, and series that name several patients.
 
 What comes again under the same UIDs with another image, or of another patient, is a correction:
 it is kept beside the first, analysed anew, and its report replaces the earlier one. A series
@@ -78,7 +78,7 @@ class WhoseImages:
         }
 
     def _same_images(self, pairs: Sequence[tuple[Path, Path]]) -> list[bool]:
-        """Whether both files of each pair show the same; False where that cannot be said."""
+        """True if both files of each pair show the same; False if that cannot be said."""
         if not pairs:
             return []
         request = {"command": "compare", "pairs": [[str(a), str(b)] for a, b in pairs]}

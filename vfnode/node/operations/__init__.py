@@ -1,4 +1,4 @@
-"""What an operator sees and does: pure facts for the terminal, and for pages, to format.
+"""Facts and actions for an operator: pure data for the terminal, and for pages, to format.
 
 Queries read the database and the spool and make nothing; actions write who did what and why.
 """

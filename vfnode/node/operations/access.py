@@ -35,7 +35,7 @@ def database_of(settings: Settings) -> Iterator[Engine]:
 
 @contextmanager
 def writable_database_of(settings: Settings) -> Iterator[Engine]:
-    """As :func:`database_of`, once it is certain that it can be written now."""
+    """Database of a node that can be written now; see :func:`database_of`."""
     with database_of(settings) as engine:
         require_writable(engine)
         yield engine

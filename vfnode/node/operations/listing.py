@@ -25,7 +25,7 @@ class GradeName(Enum):
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs are wanted; what is empty does not matter."""
+    """Filter of a list of jobs; an empty field does not matter."""
 
     job_ids: Sequence[str] = ()
     states: Sequence[str] = ()

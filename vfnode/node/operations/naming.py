@@ -1,4 +1,4 @@
-"""Which jobs a person means: by any unique beginning of an identifier, or by UID."""
+"""Names of jobs as a person gives them: any unique beginning of an identifier, or a UID."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from vfnode.node.tables import deliveries, receipts
 
 @dataclass(frozen=True)
 class DeliveryStory:
-    """How the delivery to one destination stands."""
+    """State of the delivery to one destination."""
 
     destination: str
     state: str

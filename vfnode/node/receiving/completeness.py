@@ -1,4 +1,4 @@
-"""When a series is complete: it has been quiet, and no association that fed it is open.
+"""Completeness of a series: it has been quiet, and no association that fed it is open.
 
 Both have an upper bound, so that a router that never hangs up starves nobody. The state is in
 memory only and is made again from the inbox after a restart: every series found there is looked
@@ -23,11 +23,11 @@ class Feeder(Protocol):
     """An association: a thread that is alive while it may send more."""
 
     def is_alive(self) -> bool:
-        """Whether more may come."""
+        """True if more may come."""
 
 
 class Wait(Enum):
-    """What an arriving series waits for."""
+    """Reason why an arriving series waits."""
 
     IMAGES = "more images: the last one came a moment ago"
     SENDER = "its sender, which keeps the association open"
@@ -38,7 +38,7 @@ class Wait(Enum):
 
 @dataclass(frozen=True)
 class QuietRule:
-    """How long a series is waited for, in seconds; see the settings of [receiving]."""
+    """Pauses after which a series is complete, seconds; see the settings of [receiving]."""
 
     quiet_s: float
     open_wait_s: float = 60.0
@@ -68,7 +68,7 @@ class _Arriving:
 
 
 class Completeness:
-    """Which series still arrive, and which are ready for analysis.
+    """Register of the series that still arrive, and of those ready for analysis.
 
     Args:
         rule: how long is waited.
@@ -98,12 +98,12 @@ class Completeness:
                 self._arriving.setdefault(key, _Arriving(self._now_s()))
 
     def is_arriving(self, key: SeriesKey) -> bool:
-        """Whether the series is not yet taken up."""
+        """True if the series is not yet taken up."""
         with self._lock:
             return key in self._arriving
 
     def sender_of(self, key: SeriesKey) -> str:
-        """Who sent the last instance of an arriving series; empty where it is not known."""
+        """Sender of the last instance of an arriving series; empty if unknown."""
         with self._lock:
             state = self._arriving.get(key)
             return state.sender if state else ""
@@ -143,7 +143,7 @@ class Completeness:
         return [tuple(keys) for keys in studies.values()]
 
     def taken(self, key: SeriesKey) -> None:
-        """Its job is on its way; an image that came meanwhile leads to another look."""
+        """Forget a series whose job is on its way; a later image leads to another look."""
         with self._lock:
             state = self._arriving.get(key)
             if state and state.last_arrival_s == state.in_hand_s:
@@ -152,14 +152,14 @@ class Completeness:
                 state.in_hand_s = None
 
     def put_back(self, keys: Sequence[SeriesKey]) -> None:
-        """They could not be taken up: the next sweep tries again."""
+        """Keep series that could not be taken up: the next sweep tries again."""
         with self._lock:
             for key in keys:
                 if key in self._arriving:
                     self._arriving[key].in_hand_s = None
 
     def lacks_slices(self, key: SeriesKey) -> bool:
-        """Whether a series with a gap is waited for longer; it is put back then."""
+        """True if a series with a gap is waited for longer; it is put back then."""
         with self._lock:
             state = self._arriving.get(key)
             if state is None or self._idle_s(state) >= self._rule.gap_wait_s:
@@ -168,7 +168,7 @@ class Completeness:
             return True
 
     def _waits(self) -> dict[SeriesKey, Wait | None]:
-        """What each series waits for, but for its study."""
+        """Reason of each series to wait, apart from its study."""
         return {key: self._wait(state) for key, state in self._arriving.items()}
 
     def _wait(self, state: _Arriving) -> Wait | None:
@@ -188,7 +188,7 @@ class Completeness:
         return self._now_s() - state.last_arrival_s
 
     def _unit(self, key: SeriesKey) -> tuple[str, ...]:
-        """What is waited for as a whole, whatever patients its images name."""
+        """Key of the unit that is waited for as a whole, whatever patients its images name."""
         if self._rule.study_wait_s:
             return (key.study_instance_uid,)
         return key.study_instance_uid, key.series_instance_uid

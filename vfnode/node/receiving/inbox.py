@@ -28,7 +28,7 @@ INCOMING = ".incoming"  #: folder of temporary files, in the inbox so that a lin
 
 
 class Arrival(Enum):
-    """What became of one instance."""
+    """Fate of one instance."""
 
     STORED = "stored"
     REPEATED = "repeated"  #: the same bytes were there already

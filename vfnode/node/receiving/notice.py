@@ -1,4 +1,4 @@
-"""What a running node is receiving, written down for those who ask from outside."""
+"""Notice of what a running node is receiving, for those who ask from outside."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Arriving:
 
 @dataclass(frozen=True)
 class Notice:
-    """What is arriving and what is not taken, as of a moment."""
+    """Arriving series and refused objects, as of a moment."""
 
     written_at: datetime
     arriving: tuple[Arriving, ...]

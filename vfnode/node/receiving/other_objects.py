@@ -1,4 +1,6 @@
-"""What is sent and not taken: told by caller and class, counted, dropped where a site says so."""
+"""Objects that are sent and not taken: told by caller and class, counted, dropped if a site says
+so.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ class OtherObjects:
         self._lock = threading.Lock()
 
     def counts(self) -> tuple[NotTaken, ...]:
-        """What was not taken so far."""
+        """Number of objects that were not taken so far, by kind."""
         with self._lock:
             return tuple(NotTaken(*what, times) for what, times in sorted(self._counts.items()))
 

@@ -1,4 +1,4 @@
-"""What filing one received instance needs: its UIDs, and the file meta group to put before it.
+"""Header of one received instance: the UIDs it is filed by, and the file meta group before it.
 
 Nothing here decodes the data set: of an instance of half a megabyte only the few
 hundred bytes before the series UID are looked at.

@@ -48,7 +48,7 @@ class ReceivingSection(Section):
     )
     other_objects: Literal["refuse", "drop"] = Field(
         default="refuse",
-        description="What becomes of objects that are no CT. 'refuse': their classes are not "
+        description="Treatment of objects that are no CT. 'refuse': their classes are not "
         "accepted, which is logged. 'drop': they are taken and not kept, for routers that send "
         "whole studies and break off at the first refusal.",
     )

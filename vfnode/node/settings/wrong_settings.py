@@ -1,4 +1,4 @@
-"""What is wrong with settings, a sentence each: where, what was given, what is allowed, an example.
+"""Wrong settings, a sentence each: place, value, what is allowed, an example.
 
 What was given is left out where it may be a secret, and so is every URL with credentials.
 """
@@ -115,7 +115,7 @@ def _meant(word: str, known: Mapping[str, FieldInfo]) -> str:
 
 
 def _shown(place: Place, value: Any) -> str:
-    """What was given, without what may be secret."""
+    """Value that was given, without what may be secret."""
     key = (str(place[0]), _key_of(place))
     text = json.dumps(value, default=str, ensure_ascii=False)
     if key in SECRET_FIELDS or SECRET.search(key[1]) or SECRET.search(text):
@@ -126,7 +126,7 @@ def _shown(place: Place, value: Any) -> str:
 
 
 def _allowed(field: FieldInfo) -> str:
-    """What a setting may be, from its own type and limits."""
+    """Values that a setting may have, from its own type and limits."""
     kind, is_list = _kind_of(field.annotation)
     if get_origin(kind) is Literal:
         words = f"one of {', '.join(json.dumps(each) for each in get_args(kind))}"

@@ -50,7 +50,7 @@ class Orthanc:
 
     @property
     def settings_path(self) -> Path:
-        """Its settings file, to start it again by hand."""
+        """Settings file of this Orthanc, to start it again by hand."""
         return self.folder / "orthanc.json"
 
     def start(self) -> None:

@@ -30,7 +30,7 @@ def free_port() -> int:
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether something listens on a port."""
+    """True if something listens on a port."""
     with socket.socket() as probe:
         return probe.connect_ex((host, port)) == 0
 

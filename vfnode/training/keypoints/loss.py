@@ -43,7 +43,7 @@ def refiner_loss(model: nn.Module, batch: RefinerBatch) -> dict[str, torch.Tenso
 
 
 def _shrinkage(found: torch.Tensor, wanted: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
-    """How far the found ratios (n, 3) are drawn towards the usual, 0 where they are not.
+    """Pull of the found ratios (n, 3) towards the mean, 0 if there is none.
 
     The error alone is least where a doubtful body is measured as nearly normal, so that
     fractures are graded too mildly. Here the slope of found on wanted ratios is held at 1,

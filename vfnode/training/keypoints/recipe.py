@@ -30,7 +30,7 @@ _CHECK_BATCH = 100
 
 @dataclass(frozen=True)
 class KeypointsSizes:
-    """How much is drawn and read."""
+    """Numbers of columns that are drawn and read."""
 
     columns: int = 2400
     held_out_columns: int = 40

@@ -72,7 +72,7 @@ _Part = tuple[np.ndarray, np.ndarray, np.ndarray]  #: hu, position, seen
 
 
 def _shortened(box: LevelBox, rng: np.random.Generator) -> _Part:
-    """As if the scan had covered less: rows beyond the cut become air."""
+    """Box of a shorter scan: rows beyond the cut become air."""
     rows = np.flatnonzero(box.seen)
     first, last = int(rows[0]), int(rows[-1]) + 1
     if rng.random() < 0.6:

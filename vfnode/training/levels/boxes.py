@@ -83,7 +83,7 @@ def _positions(rows: FloatArray, classes: list[int], count: int) -> np.ndarray:
 
 
 def _inside(volume: CTVolume, curve: SpineCurve, count: int) -> np.ndarray:
-    """Which rows of the box have their centre between the first and the last slice."""
+    """Rows of the box whose centre lies between the first and the last slice."""
     arc = np.arange(count) * VOXEL_MM - row_of(np.zeros(1))[0] * VOXEL_MM
     own = np.arange(len(curve.points_mm)) * curve.step_mm
     ends = curve.tangents()[[0, -1]]

@@ -92,6 +92,6 @@ def _painted(labels: np.ndarray, names: dict[int, str], rng: np.random.Generator
 
 
 def _is(labels: np.ndarray, names: dict[int, str], parts: Sequence[str]) -> np.ndarray:
-    """Where the label's name begins with or holds one of the parts."""
+    """True if the label's name begins with or holds one of the parts."""
     chosen = [label for label, name in names.items() if any(part in name for part in parts)]
     return np.isin(labels, chosen)

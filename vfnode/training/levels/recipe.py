@@ -32,7 +32,7 @@ _HELD_OUT_SEED = 900_000  # far from every training seed
 
 @dataclass(frozen=True)
 class LevelsSizes:
-    """How much is drawn and read."""
+    """Numbers of boxes that are drawn and read."""
 
     boxes: int = 650
     held_out: int = 60
@@ -73,7 +73,7 @@ def _network() -> nn.Module:
 
 
 def held_out_figures(folder: Path, count: int, loaded: LoadedModel) -> dict[str, float]:
-    """How often names are right on spines of other seeds, at the drawn bodies' true places."""
+    """Share of right names on spines of other seeds, at the drawn bodies' true places."""
     right, sure, spines = [], [], 0
     for number in range(count):
         box = cached_box(folder, _HELD_OUT_SEED + number)

@@ -168,7 +168,7 @@ def _degrade(hu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _targets(
     volume: SpineVolume, grid: Sequence[int], matrix: np.ndarray, centre: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the curve crosses each slice, on the heat-map's 4 mm pixels."""
+    """Crossing of the curve with each slice, on the heat-map's 4 mm pixels."""
     own = np.linalg.solve(matrix, (volume.curve_voxels() - centre).T).T
     order = np.argsort(own[:, 0])
     own = own[order]

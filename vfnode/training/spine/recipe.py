@@ -24,7 +24,7 @@ WIDTHS = (16, 32, 48, 64)  #: 0.45 million parameters, 1.8 MB
 
 @dataclass(frozen=True)
 class SpineSizes:
-    """How much is drawn and read."""
+    """Numbers of volumes that are drawn and read."""
 
     volumes: int = 400  #: 12 MB each
     held_out: int = 24  #: synthetic CT measured at the end

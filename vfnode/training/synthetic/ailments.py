@@ -21,7 +21,7 @@ _NODE_SHARE, _PLATE_SHARE, _FUSED_SHARE = 0.05, 0.15, 0.03  #: of endplates, of 
 
 @dataclass(frozen=True)
 class Ailments:
-    """What one patient's column suffers from; positions count from C2 = 0."""
+    """Ailments of one patient's column; positions count from C2 = 0."""
 
     bridge: tuple[int, int] | None = None  #: first and last body of an ossified ligament
     fused: frozenset[int] = frozenset()  #: discs below these bodies are bone

@@ -1,4 +1,4 @@
-"""What a scanner makes of metal and of a patient who moves; drawn over the finished CT."""
+"""Artefacts of metal and of patients who move; drawn over the finished CT."""
 
 import numpy as np
 from scipy.ndimage import shift

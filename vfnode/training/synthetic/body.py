@@ -40,7 +40,7 @@ class VertebraShape:
         return float(self.heights_mm.min() / self.heights_mm.max())
 
     def middle_fraction(self, side: int) -> float:
-        """Where along the chord of an endplate its middle keypoint stands."""
+        """Place of the middle keypoint along the chord of an endplate, as a share of it."""
         front, middle, back = self.keypoints_mm[:, side]
         return float((middle - front) @ (back - front) / ((back - front) @ (back - front)))
 

@@ -21,7 +21,7 @@ from vfnode.training.synthetic.voxel_canvas import FloatArray
 
 @dataclass(frozen=True)
 class TrueVertebra:
-    """What a synthetic CT is known to hold at one level."""
+    """Truth about one level of a synthetic CT."""
 
     level: str
     keypoints_patient_mm: FloatArray  #: (3, 2, 3) anterior/middle/posterior x superior/inferior

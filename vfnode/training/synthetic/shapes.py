@@ -11,7 +11,7 @@ from vfnode.training.synthetic.voxel_canvas import Box, Canvas, FloatArray, Imag
 
 @dataclass(frozen=True)
 class Matter:
-    """What a solid is made of: a shell of one density around a core of another."""
+    """Matter of a solid: a shell of one density around a core of another."""
 
     core_hu: float
     shell_hu: float = 0.0

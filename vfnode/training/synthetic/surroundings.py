@@ -1,4 +1,4 @@
-"""What lies on and around a patient: clothing, blankets, lines on the skin."""
+"""Surroundings of a patient: clothing, blankets, lines on the skin."""
 
 import numpy as np
 

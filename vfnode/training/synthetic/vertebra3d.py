@@ -213,7 +213,7 @@ def paint_body(
 
 
 def _osteophytes(vertebra: SolidVertebra, grid: _OwnGrid) -> Image:
-    """How far the walls are pushed out by bone spurs at the four corners, mm."""
+    """Push of bone spurs on the walls at the four corners, mm."""
     pushed = np.zeros((1, 1, 1), np.float32)
     middle = vertebra.shape.keypoints_mm[1, :, 0].mean()
     for column, end in ((0, 0), (0, 1), (1, 0), (1, 1)):

@@ -45,7 +45,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a crop lies in its source: pixel (row, column) of the crop -> of the source."""
+    """Place of a crop in its source: pixel (row, column) of the crop -> of the source."""
 
     matrix: np.ndarray  #: (2, 2)
     offset: np.ndarray  #: (2,)

@@ -32,7 +32,7 @@ _FEWEST = 3  #: matches below which no regression line is drawn
 
 @dataclass(frozen=True)
 class VertebraeSizes:
-    """How much is drawn and read."""
+    """Numbers of images that are drawn and read."""
 
     images: int = 3000
     held_out_images: int = 100

@@ -1,4 +1,4 @@
-"""Where an endplate seems to be: the half-maximum edge that a reader marks.
+"""Apparent place of an endplate: the half-maximum edge that a reader marks.
 
 A thin bright plate that is blurred looks thicker than it is: its outer half
 maximum moves into the disc, by 0.4 mm at 1 mm slices and by about 1 mm at 3 mm.
@@ -66,7 +66,7 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 def _edge_shift(
     image: np.ndarray, strip_mm: np.ndarray, outward: np.ndarray, room_mm: float, step_mm: float
 ) -> float:
-    """How far outward the half maximum lies from a strip (n, 2), mm; 0 where there is no edge."""
+    """Distance outward of the half maximum from a strip (n, 2), mm; 0 if there is no edge."""
     along = np.arange(-_INWARD_MM, room_mm + _STEP_MM, _STEP_MM)
     places = strip_mm + along[:, None, None] * outward
     pixels = np.moveaxis(places[..., ::-1] / step_mm, -1, 0)

@@ -39,7 +39,7 @@ class BodyPatch:
         return self.placed.to_column(points)
 
     def _rim_drop(self, f: np.ndarray) -> np.ndarray:
-        """How far the endplate bends inwards at f, mm: only next to the corners."""
+        """Inward bend of the endplate at f, mm: only next to the corners."""
         reach = _RIM_MM / self.depth_mm
         front, back = (np.clip(1 - near / reach, 0, 1) ** 2 for near in (f, 1 - f))
         return np.asarray(self.rounding_mm[0] * front + self.rounding_mm[1] * back)

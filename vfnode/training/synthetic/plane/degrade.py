@@ -1,4 +1,4 @@
-"""What scanners, kernels and slice thickness do to an image; drawn anew at every reading."""
+"""Effects of scanners, kernels and slice thickness on an image; drawn anew at every reading."""
 
 from dataclasses import dataclass
 

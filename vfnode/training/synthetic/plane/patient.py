@@ -1,4 +1,4 @@
-"""What one synthetic patient's tissues look like, drawn once for a whole image."""
+"""Look of one synthetic patient's tissues, drawn once for a whole image."""
 
 from dataclasses import dataclass
 

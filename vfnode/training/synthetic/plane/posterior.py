@@ -62,7 +62,7 @@ def draw_posterior(
     canal_mm: float,
     off_midline_mm: float,
 ) -> None:
-    """What the plane shows behind the canal: by its distance from the midline."""
+    """Draw the part of the plane behind the canal, by its distance from the midline."""
     placed = body.placed
     index = LEVELS.index(placed.shape.level)
     usual = [float(np.interp(index, _KNOWN, column)) for column in _VALUES.T]

@@ -11,7 +11,7 @@ from vfnode.training.synthetic.plane.texture import wobble
 
 @dataclass(frozen=True)
 class Extent:
-    """Where the column lies along the unrolled curve."""
+    """Place of the column along the unrolled curve."""
 
     arc_mm: np.ndarray  #: (n,) centres of the bodies
     half_depth_mm: np.ndarray  #: (n,) half the antero-posterior depth of the bodies
