@@ -92,8 +92,8 @@ class ReceivingSection(Section):
     )
     refuse_when_not_ready: bool = Field(
         default=False,
-        description="Whether senders are answered 0xA700 (out of resources) while nothing can be "
-        "analysed, as without models. Off: images are taken, and wait.",
+        description="Answer senders 0xA700 (out of resources) while nothing can be analysed, as "
+        "without models. Off by default: images are taken, and wait.",
     )
     allowed_callers: tuple[str, ...] = Field(
         default=("*@127.0.0.0/8", "*@::1"),
