@@ -1,11 +1,19 @@
 """The error model is found again in bodies drawn from one, and tested on patients left out."""
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from vfnode.evaluation.calibration import KnownBody, calibration, fitted, left_out_figures
+from vfnode.evaluation.calibration import (
+    KnownBody,
+    Measurer,
+    calibration,
+    fitted,
+    left_out_figures,
+)
 from vfnode.inference.bundle import models_dir, read_manifest
 from vfnode.inference.judge import ERRORS_NAME, FOLDER, read_errors
 from vfnode.spine.error_model import FREEDOM, ErrorModel, features_of
@@ -64,6 +72,22 @@ def test_a_level_that_is_not_graded_calls_nothing(bodies):
     assert both["moderate or severe bodies"] == pytest.approx(
         alone["moderate or severe bodies"], rel=0.1
     )
+
+
+def test_a_patient_that_the_models_have_seen_is_measured_by_none_of_them():
+    """Unless a fold left it out: errors of the trained are too small."""
+    shipped, fold = seen_by("A", "B"), seen_by("B")
+    measurer = Measurer(shipped, {"A": fold})
+
+    assert measurer.of("A") is fold
+    assert measurer.of("B") is None
+    assert measurer.of("C") is shipped
+
+
+def seen_by(*patients: str) -> Any:
+    """The part of a pipeline that says whom its second look was trained on."""
+    manifest = SimpleNamespace(training={"data": {"patients": list(patients)}})
+    return SimpleNamespace(keypoints_model=SimpleNamespace(manifest=manifest))
 
 
 def test_the_file_says_who_stands_behind_it(bodies):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from vfnode.cli.folds import patients_of_folds
+
 if TYPE_CHECKING:
     from vfnode.evaluation.cases import Case
     from vfnode.evaluation.datasets.adapter import Options
@@ -45,6 +47,13 @@ def errors(
     models: Annotated[
         Path | None, typer.Option(help="Folder with the models; without it the shipped ones.")
     ] = None,
+    folds: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Models folder of a training with --fold, for the patients that it left out."
+            " Patients that the models were trained on count only where a fold left them out."
+        ),
+    ] = None,
     rounds: Annotated[
         int, typer.Option(min=1, help="semi-real: how often each CT is deformed anew.")
     ] = 4,
@@ -56,22 +65,30 @@ def errors(
     """
     # Imported here: `vfnode --help` does without torch.
     from vfnode.cli.evaluate import reader, synthesize  # noqa: PLC0415
-    from vfnode.evaluation.calibration import calibration, known_bodies  # noqa: PLC0415
+    from vfnode.evaluation.calibration import Measurer, calibration, known_bodies  # noqa: PLC0415
     from vfnode.evaluation.datasets.adapter import Options  # noqa: PLC0415
     from vfnode.inference.bundle import models_dir  # noqa: PLC0415
     from vfnode.inference.judge import ERRORS_NAME  # noqa: PLC0415
     from vfnode.inference.pipeline import load_pipeline  # noqa: PLC0415
 
     pipeline = load_pipeline(models_dir(models), "cpu")
+    left_out = {
+        patient: load_pipeline(folder, "cpu")
+        for folder, patients in patients_of_folds(folds or []).items()
+        for patient in patients
+    }
     options = Options(synthesize, reader(pipeline), rounds, seed)
     with Console(stderr=True).status("starting") as status:
         bodies = known_bodies(
-            _cases(datasets, options), pipeline, lambda case: status.update(f"measuring {case}")
+            _cases(datasets, options),
+            Measurer(pipeline, left_out),
+            lambda case: status.update(f"measuring {case}"),
         )
     described = {
         "command": f"vfnode calibrate errors {' '.join(datasets)} --rounds {rounds} --seed {seed}",
         "date": date.today().isoformat(),
         "keypoints": pipeline.keypoints_model.manifest.sha256,
+        "folds": sorted(left_out),
     }
     _write(out / ERRORS_NAME, {**described, **calibration(bodies, pipeline.judge.limits)})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -48,12 +48,33 @@ class KnownBody:
     is_fracture: bool  #: in truth moderate or severe
 
 
+@dataclass(frozen=True)
+class Measurer:
+    """Models that may measure a patient: none that has seen it, for its errors are too small."""
+
+    pipeline: Pipeline
+    folds: Mapping[str, Pipeline]  #: patient -> models of a training that left it out
+
+    def of(self, patient: str) -> Pipeline | None:
+        """The models for one patient; None where all were trained on it."""
+        if patient in self.folds:
+            return self.folds[patient]
+        return None if patient in self._trained_on() else self.pipeline
+
+    def _trained_on(self) -> set[str]:
+        data = self.pipeline.keypoints_model.manifest.training.get("data")
+        return set(data["patients"]) if isinstance(data, dict) else set()
+
+
 def known_bodies(
-    cases: Iterable[Case], pipeline: Pipeline, on_case: Callable[[str], None]
+    cases: Iterable[Case], measurer: Measurer, on_case: Callable[[str], None]
 ) -> tuple[KnownBody, ...]:
     """Every whole body of the cases that was found and whose keypoints are known."""
     found: list[KnownBody] = []
     for case in cases:
+        pipeline = measurer.of(case.patient)
+        if pipeline is None:
+            continue
         assert case.load is not None
         on_case(case.name)
         volume, truth = case.load()
