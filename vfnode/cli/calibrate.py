@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from vfnode.cli.folds import patients_of_folds
-
 if TYPE_CHECKING:
     from vfnode.evaluation.cases import Case
     from vfnode.evaluation.datasets.adapter import Options
@@ -65,6 +63,7 @@ def errors(
     """
     # Imported here: `vfnode --help` does without torch.
     from vfnode.cli.evaluate import reader, synthesize  # noqa: PLC0415
+    from vfnode.cli.folds import patients_of_folds  # noqa: PLC0415
     from vfnode.evaluation.calibration import Measurer, calibration, known_bodies  # noqa: PLC0415
     from vfnode.evaluation.datasets.adapter import Options  # noqa: PLC0415
     from vfnode.inference.bundle import models_dir  # noqa: PLC0415
