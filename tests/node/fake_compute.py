@@ -97,6 +97,7 @@ def build(request: dict[str, Any], grade: str = "normal") -> None:
     folder = Path(request["results"])
     result: dict[str, Any] = {
         "patient": {"grade": grade},
+        "conclusion": {"fractures": ["T8"] if grade == "severe" else [], "borderline": []},
         "replaces": request.get("replaces"),
         "vertebrae": [],
     }
