@@ -62,7 +62,7 @@ def require_schema(engine: Engine) -> None:
 
 
 def made_at(engine: Engine) -> datetime:
-    """Time at which the tables were made: what is older in the spool belongs to a database that is lost."""
+    """Time of the tables; what is older in the spool belongs to a database that is lost."""
     with engine.connect() as connection:
         moment: datetime = connection.execute(select(schema.c.made_at)).scalar_one()
     return utc(moment)
