@@ -12,12 +12,13 @@ from rich.console import Console
 
 from vfnode import __version__
 from vfnode.cli import calibrate, jobs, models
+from vfnode.cli.actions import deliver, hold, purge, reanalyse, release, retry
 from vfnode.cli.analyze import analyze
 from vfnode.cli.check import check
 from vfnode.cli.contact_sheet import contact_sheet
 from vfnode.cli.demo import demo
 from vfnode.cli.evaluate import evaluate
-from vfnode.cli.serve import retry, send, serve, settings
+from vfnode.cli.serve import send, serve, settings
 from vfnode.cli.train import train
 from vfnode.errors import SettingsError, VfnodeError
 
@@ -38,6 +39,11 @@ for command in (
     serve,
     send,
     retry,
+    deliver,
+    reanalyse,
+    purge,
+    hold,
+    release,
     settings,
     check,
     evaluate,

@@ -33,7 +33,7 @@ Jobs = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be done.")]
-Reason = Annotated[str, typer.Option(help="Why, for the log and the job's story.")]
+Reason = Annotated[str, typer.Option(help="Why, for the log.")]
 By = Annotated[str, typer.Option(help="Who, for the log; without it the user of the system.")]
 
 

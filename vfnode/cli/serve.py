@@ -65,22 +65,6 @@ def send(
     print(f"{len(files)} instances stored by {called} at {host}:{port}")
 
 
-def retry(
-    job_id: Annotated[
-        str, typer.Argument(help="A job that FAILED or waits, as `vfnode jobs` names it.")
-    ],
-    settings: SettingsFile = None,
-) -> None:
-    """Begin a failed job once more, or a delivery that waits at once.
-
-    What was delivered is not sent again.
-    """
-    from vfnode.node.jobs import admin  # noqa: PLC0415
-
-    admin.retry(load_settings(settings), job_id)
-    print(f"job {job_id} begins again when the node runs")
-
-
 def _files(paths: list[Path]) -> list[Path]:
     """All files of the given files and folders, in order of their names."""
     found: list[Path] = []

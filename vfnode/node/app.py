@@ -27,9 +27,10 @@ from vfnode.node.jobs.intake import Intake
 from vfnode.node.jobs.job_folder import inbox_folder
 from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.jobs.parts import ComputeService, Parts
-from vfnode.node.jobs.retention import make_room, purge
+from vfnode.node.jobs.retention import make_room, purge, remove_let_go
 from vfnode.node.jobs.workflows import Workflows
 from vfnode.node.logs import LogFormat, configure_logs
+from vfnode.node.operations.journal import Journal
 from vfnode.node.readiness import ReadinessTeller
 from vfnode.node.receiving.completeness import Completeness, QuietRule
 from vfnode.node.receiving.inbox import Inbox
@@ -115,7 +116,9 @@ def running(
             take_up=intake.take_up,
             notice=notice.update,
             watch=lambda: watch(parts.compute, readiness, workflows),
+            tell_actions=Journal(parts.ledger.engine).tell,
             purge=lambda: purge(parts, completeness),
+            remove_let_go=lambda: remove_let_go(parts, completeness),
             make_room=lambda: make_room(parts, completeness),
             heartbeat=lambda: systemd.notify("WATCHDOG=1"),
         )

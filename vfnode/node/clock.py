@@ -30,7 +30,9 @@ class Duties:
     take_up: Callable[[], None]
     notice: Callable[[], None]
     watch: Callable[[], None]
+    tell_actions: Callable[[], None]
     purge: Callable[[], None]
+    remove_let_go: Callable[[], None]
     make_room: Callable[[], None]
     heartbeat: Callable[[], None]
 
@@ -71,7 +73,9 @@ def start_clock(duties: Duties, quiet_s: float) -> Clock:
     clock.every(sweep_s, duties.take_up)
     clock.every(LONGEST_SWEEP_S, duties.notice)
     clock.every(WATCH_S, duties.watch)
+    clock.every(WATCH_S, duties.tell_actions)
     clock.every(RETENTION_S, duties.purge)
+    clock.every(ROOM_S, duties.remove_let_go)
     clock.every(ROOM_S, duties.make_room)
     watchdog_s = watchdog_interval_s()
     if watchdog_s is not None:

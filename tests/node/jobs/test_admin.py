@@ -7,7 +7,7 @@ from tests.node.factories import data_set, node_settings, received
 from vfnode.cli import app
 from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.errors import VfnodeError
-from vfnode.node.jobs.admin import conflicts, list_jobs, retry, wait_for
+from vfnode.node.jobs.admin import conflicts, list_jobs, wait_for
 from vfnode.node.jobs.job_folder import inbox_folder
 from vfnode.node.jobs.job_state import JobState
 from vfnode.node.jobs.ledger import Ledger
@@ -71,11 +71,3 @@ def test_images_that_came_again_in_other_words_are_shown(settings, tmp_path, mon
 
     assert conflicts(settings, list_jobs(settings)[0]) == 1
     assert "1 images came again with another header; the first were kept" in told
-
-
-def test_only_a_job_that_there_is_can_be_retried(settings):
-    """Where to look for the right name is said."""
-    settings.node.spool.mkdir()
-
-    with pytest.raises(VfnodeError, match="there is no job abc; see `vfnode jobs`"):
-        retry(settings, "abc")

@@ -8,9 +8,10 @@ from pydicom.uid import Comprehensive3DSRStorage
 
 from tests.end_to_end.peers import wait_until
 from tests.node.factories import fake_child, node_settings, series_uid, write_ct
+from tests.node.operations.orders import retry
 from vfnode.node.app import running
 from vfnode.node.delivery.storage_scu import send_files
-from vfnode.node.jobs.admin import list_jobs, retry, wait_for
+from vfnode.node.jobs.admin import list_jobs, wait_for
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.job_state import JobState
 from vfnode.node.settings.destination import DestinationSection

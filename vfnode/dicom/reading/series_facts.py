@@ -20,31 +20,11 @@ from vfnode.dicom.reading.joining import JoinedRuns, cover, join_runs
 from vfnode.dicom.reading.left_out import WhyLeftOut
 from vfnode.dicom.reading.runs import runs_of
 from vfnode.dicom.reading.selection import Images, read_images
+from vfnode.dicom.reading.series_tags import TAGS
 from vfnode.dicom.reading.slice_header import SliceHeader
 from vfnode.dicom.reading.values import value_of
 from vfnode.errors import NotEvaluableError, UnreadableInputError
 
-#: Attributes that site rules may look at; none about the patient's identity.
-TAGS = [
-    "ImageType",
-    "SOPClassUID",
-    "Modality",
-    "Manufacturer",
-    "StationName",
-    "BodyPartExamined",
-    "SeriesDescription",
-    "StudyDescription",
-    "ProtocolName",
-    "ConvolutionKernel",
-    "ContrastBolusAgent",
-    "SliceThickness",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "Rows",
-    "Columns",
-    "NumberOfFrames",
-    "RescaleType",
-]
 #: Functional groups in which an Enhanced CT holds some of them.
 GROUPS = (
     "CTImageFrameTypeSequence",

@@ -111,9 +111,13 @@ class Ledger(DeliveryEntries):
         """A person has it analysed anew."""
         self._update(jobs, {"job_id": job_id}, renewed_at=moment)
 
-    def let_go(self, job_id: str) -> None:
-        """A person lets the spool forget its images and its results."""
-        self._update(jobs, {"job_id": job_id}, let_go_at=now_utc())
+    def let_go(self, job_id: str, moment: datetime | None) -> None:
+        """A person lets the spool forget its images and its results; None once that is done."""
+        self._update(jobs, {"job_id": job_id}, let_go_at=moment)
+
+    def let_go_jobs(self) -> list[Job]:
+        """The jobs that a person let go of and that are still there."""
+        return self._select(jobs.c.let_go_at.is_not(None))
 
     def set_run(self, job_id: str, run: int) -> None:
         """A person started the job once more."""

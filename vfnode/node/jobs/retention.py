@@ -35,6 +35,16 @@ def purge(parts: Parts, completeness: Completeness) -> None:
             _purge_results(parts, job)
 
 
+def remove_let_go(parts: Parts, completeness: Completeness) -> None:
+    """Remove what a person let go of, as soon as nothing needs it."""
+    if not parts.ledger.let_go_jobs():
+        return
+    for job in _removable(parts, completeness):
+        if job.let_go_at is not None:
+            _purge_results(parts, job)
+            parts.ledger.let_go(job.job_id, None)
+
+
 def make_room(parts: Parts, completeness: Completeness) -> None:
     """Remove what may go while the disk runs full: images, then results, oldest first."""
     if _has_room(parts):

@@ -31,6 +31,7 @@ class JobFilter:
     states: Sequence[str] = ()
     grades: Sequence[str] = ()
     since: datetime | None = None  #: received then or later
+    before: datetime | None = None  #: received earlier
     changed_since: datetime | None = None
     sender: str = ""  #: AE title, or AE title@address
     destination: str = ""
@@ -94,6 +95,8 @@ def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
     found += [column.in_(values) for column, values in several.items() if values]
     if wanted.since is not None:
         found.append(jobs.c.created_at >= wanted.since)
+    if wanted.before is not None:
+        found.append(jobs.c.created_at < wanted.before)
     if wanted.changed_since is not None:
         found.append(jobs.c.updated_at >= wanted.changed_since)
     if wanted.sender:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from vfnode.dicom.reading.series_facts import TAGS
+from vfnode.dicom.reading.series_tags import TAGS
 from vfnode.node.settings.section import Section
 
 
