@@ -46,11 +46,11 @@ INHERITED = frozenset(ROLES) - {"UID"}
 def attributes(results: ResultSet) -> Findings:
     """Each kind of object has the attributes that viewers and archives rely on."""
     table = load_template("checks.json")
-    for each in results.objects:
-        kinds = ["every", *(["picture"] * each.is_picture), *(["report"] * each.is_report)]
-        kinds += ["reformat"] * each.is_reformat
+    for checked in results.objects:
+        kinds = ["every", *(["picture"] * checked.is_picture), *(["report"] * checked.is_report)]
+        kinds += ["reformat"] * checked.is_reformat
         for wanted in (table[kind] for kind in kinds):
-            yield from ((each.name, text) for text in _attributes_of(each.dataset, wanted))
+            yield from ((checked.name, text) for text in _attributes_of(checked.dataset, wanted))
 
 
 def _attributes_of(dataset: Dataset, wanted: dict[str, Any]) -> Iterator[str]:
@@ -101,13 +101,13 @@ def single_roles(results: ResultSet) -> Findings:
 
 
 def _distinct_objects(results: ResultSet) -> Findings:
-    own = [str(each.dataset.get("SOPInstanceUID", "")) for each in results.objects]
+    own = [str(checked.dataset.get("SOPInstanceUID", "")) for checked in results.objects]
     modalities: dict[str, set[str]] = defaultdict(set)
-    for each, uid in zip(results.objects, own, strict=True):
+    for checked, uid in zip(results.objects, own, strict=True):
         if own.count(uid) > 1 or (results.ct and uid in results.ct.sop_instance_uids):
-            yield each.name, "SOPInstanceUID is that of another object"
-        modalities[str(each.dataset.get("SeriesInstanceUID", ""))].add(
-            str(each.dataset.get("Modality", ""))
+            yield checked.name, "SOPInstanceUID is that of another object"
+        modalities[str(checked.dataset.get("SeriesInstanceUID", ""))].add(
+            str(checked.dataset.get("Modality", ""))
         )
     for uid, found in modalities.items():
         if len(found) > 1 or (results.ct and uid in results.ct.series_instance_uids):
@@ -116,26 +116,26 @@ def _distinct_objects(results: ResultSet) -> Findings:
 
 def file_headers(results: ResultSet) -> Findings:
     """The File Meta Information agrees with the data set and says how it is encoded."""
-    for each in results.objects:
-        meta = each.dataset.file_meta
-        if meta.get("MediaStorageSOPInstanceUID") != each.dataset.get("SOPInstanceUID"):
-            yield each.name, "MediaStorageSOPInstanceUID differs from SOPInstanceUID"
-        if meta.get("MediaStorageSOPClassUID") != each.dataset.get("SOPClassUID"):
-            yield each.name, "MediaStorageSOPClassUID differs from SOPClassUID"
+    for checked in results.objects:
+        meta = checked.dataset.file_meta
+        if meta.get("MediaStorageSOPInstanceUID") != checked.dataset.get("SOPInstanceUID"):
+            yield checked.name, "MediaStorageSOPInstanceUID differs from SOPInstanceUID"
+        if meta.get("MediaStorageSOPClassUID") != checked.dataset.get("SOPClassUID"):
+            yield checked.name, "MediaStorageSOPClassUID differs from SOPClassUID"
         if meta.get("TransferSyntaxUID") != ExplicitVRLittleEndian:
-            yield each.name, "TransferSyntaxUID is not Explicit VR Little Endian"
+            yield checked.name, "TransferSyntaxUID is not Explicit VR Little Endian"
 
 
 def one_study(results: ResultSet) -> Findings:
     """All objects belong to one patient and one study, which are those of the CT."""
-    for each in results.objects:
+    for checked in results.objects:
         for keyword in SHARED:
-            if each.dataset.get(keyword) != results.objects[0].dataset.get(keyword):
-                yield each.name, f"{keyword} differs from {results.objects[0].name}"
-        if results.ct and each.dataset.get("StudyInstanceUID") != results.ct.study_instance_uid:
-            yield each.name, "StudyInstanceUID is not that of the CT"
-        if results.ct and str(each.dataset.get("PatientID", "")) != results.ct.patient_id:
-            yield each.name, "PatientID is not that of the CT"
+            if checked.dataset.get(keyword) != results.objects[0].dataset.get(keyword):
+                yield checked.name, f"{keyword} differs from {results.objects[0].name}"
+        if results.ct and checked.dataset.get("StudyInstanceUID") != results.ct.study_instance_uid:
+            yield checked.name, "StudyInstanceUID is not that of the CT"
+        if results.ct and str(checked.dataset.get("PatientID", "")) != results.ct.patient_id:
+            yield checked.name, "PatientID is not that of the CT"
 
 
 def known_codes(results: ResultSet) -> Findings:
@@ -156,20 +156,20 @@ def _code_findings(code: Dataset) -> Iterator[str]:
 
 def no_identity_in_texts(results: ResultSet) -> Findings:
     """Texts of ours do not repeat who the patient is."""
-    for each in results.objects:
-        for identity in _identity(each):
-            if any(identity.search(text) for text in _own_texts(each)):
-                yield each.name, "a text repeats the patient's name or identifier"
+    for checked in results.objects:
+        for identity in _identity(checked):
+            if any(identity.search(text) for text in _own_texts(checked)):
+                yield checked.name, "a text repeats the patient's name or identifier"
                 break
 
 
-def _identity(each: CheckedObject) -> list[re.Pattern[str]]:
+def _identity(checked: CheckedObject) -> list[re.Pattern[str]]:
     """Family name and identifier, as whole words, where our own wording has no such word.
 
     Somebody may be called Spine or Normal, and a result must not fail for it.
     """
-    name = str(each.dataset.get("PatientName", "")).split("^")[0]
-    found = [name, str(each.dataset.get("PatientID", ""))]
+    name = str(checked.dataset.get("PatientName", "")).split("^")[0]
+    found = [name, str(checked.dataset.get("PatientID", ""))]
     return [
         re.compile(rf"(?<![\w.-]){re.escape(text)}(?![\w-]|\.\w)")
         for text in found
@@ -178,8 +178,8 @@ def _identity(each: CheckedObject) -> list[re.Pattern[str]]:
     ]
 
 
-def _own_texts(each: CheckedObject) -> Iterator[str]:
+def _own_texts(checked: CheckedObject) -> Iterator[str]:
     for keyword in ("SeriesDescription", "DerivationDescription"):
-        yield str(each.dataset.get(keyword, ""))
-    for item in each.content:
+        yield str(checked.dataset.get(keyword, ""))
+    for item in checked.content:
         yield str(item.dataset.get("TextValue", ""))

@@ -15,18 +15,18 @@ LONGEST_SIDE = 2000
 
 def pixels(results: ResultSet) -> Findings:
     """Even size of at most 2000 pixels, and as many bytes as the size says."""
-    for each in results.pictures:
-        rows, columns = int(each.dataset.get("Rows", 0)), int(each.dataset.get("Columns", 0))
+    for checked in results.pictures:
+        rows, columns = int(checked.dataset.get("Rows", 0)), int(checked.dataset.get("Columns", 0))
         if rows % 2 or columns % 2 or not 0 < max(rows, columns) <= LONGEST_SIDE:
-            yield each.name, f"{rows} x {columns} pixels: odd, empty or too large"
-        if len(each.dataset.get("PixelData", b"")) != rows * columns * 3:
-            yield each.name, "PixelData has not the length that rows and columns ask for"
+            yield checked.name, f"{rows} x {columns} pixels: odd, empty or too large"
+        if len(checked.dataset.get("PixelData", b"")) != rows * columns * 3:
+            yield checked.name, "PixelData has not the length that rows and columns ask for"
 
 
 def calibration(results: ResultSet) -> Findings:
     """A pixel size is the same both ways and says how it was found."""
-    for each in results.pictures:
-        yield from ((each.name, text) for text in _calibration_of(each.dataset))
+    for checked in results.pictures:
+        yield from ((checked.name, text) for text in _calibration_of(checked.dataset))
 
 
 def _calibration_of(picture: Dataset) -> Iterator[str]:
@@ -44,24 +44,24 @@ def _calibration_of(picture: Dataset) -> Iterator[str]:
 def no_plane(results: ResultSet) -> Findings:
     """No position in the patient: the picture is no plane, and reference lines would lie."""
     forbidden = load_template("checks.json")["forbidden_in_pictures"]
-    for each in results.pictures:
+    for checked in results.pictures:
         for keyword in forbidden:
-            if keyword in each.dataset:
-                yield each.name, f"{keyword} does not belong in a picture"
+            if keyword in checked.dataset:
+                yield checked.name, f"{keyword} does not belong in a picture"
 
 
 def sources(results: ResultSet) -> Findings:
     """A picture points to slices of the CT and to nothing else."""
-    for each in results.pictures:
+    for checked in results.pictures:
         named = {
             str(item.get("ReferencedSOPInstanceUID", ""))
-            for item in each.dataset.get("SourceImageSequence") or []
+            for item in checked.dataset.get("SourceImageSequence") or []
         }
         if results.ct and named != results.ct.sop_instance_uids:
-            yield each.name, "SourceImageSequence does not name the slices of the CT"
+            yield checked.name, "SourceImageSequence does not name the slices of the CT"
         for report in results.reports:
             if named != _evidence_of_ct(report.dataset, named):
-                yield each.name, f"source images are not the evidence of {report.name}"
+                yield checked.name, f"source images are not the evidence of {report.name}"
 
 
 def _evidence_of_ct(report: Dataset, named: set[str]) -> set[str]:

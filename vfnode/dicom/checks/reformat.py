@@ -16,16 +16,18 @@ RIGHT_ANGLE = 1e-4  #: greatest cosine between two axes that are perpendicular
 
 def planes(results: ResultSet) -> Findings:
     """Planes are parallel and even, lie in the CT's frame of reference, and are complete."""
-    for each in results.reformats:
-        yield from ((each.name, text) for text in _plane_findings(each, results))
-    spacing = [float(each.dataset.get("SpacingBetweenSlices") or 0) for each in results.reformats]
-    steps = np.diff([_place_mm(each) for each in results.reformats])
+    for checked in results.reformats:
+        yield from ((checked.name, text) for text in _plane_findings(checked, results))
+    spacing = [
+        float(checked.dataset.get("SpacingBetweenSlices") or 0) for checked in results.reformats
+    ]
+    steps = np.diff([_place_mm(checked) for checked in results.reformats])
     if len(steps) and np.abs(steps - spacing[0]).max() > SAME_MM:
         yield "the set", "planes do not lie SpacingBetweenSlices apart"
 
 
-def _plane_findings(each: CheckedObject, results: ResultSet) -> Iterator[str]:
-    dataset = each.dataset
+def _plane_findings(checked: CheckedObject, results: ResultSet) -> Iterator[str]:
+    dataset = checked.dataset
     frames = results.ct.frame_of_reference_uids if results.ct else frozenset()
     if frames and str(dataset.get("FrameOfReferenceUID", "")) not in frames:
         yield "FrameOfReferenceUID is not that of the CT"
@@ -37,7 +39,7 @@ def _plane_findings(each: CheckedObject, results: ResultSet) -> Iterator[str]:
         yield "PixelData has not the length that rows and columns ask for"
 
 
-def _place_mm(each: CheckedObject) -> float:
+def _place_mm(checked: CheckedObject) -> float:
     """Along the first axis across the planes, to the patient's left."""
-    row, column = np.array(each.dataset.ImageOrientationPatient, float).reshape(2, 3)
-    return float(np.array(each.dataset.ImagePositionPatient, float) @ np.cross(column, row))
+    row, column = np.array(checked.dataset.ImageOrientationPatient, float).reshape(2, 3)
+    return float(np.array(checked.dataset.ImagePositionPatient, float) @ np.cross(column, row))

@@ -31,43 +31,43 @@ DRAWN_MM = 0.3
 
 def template(results: ResultSet) -> Findings:
     """The root is an Imaging Measurement Report of TID 1500 with its required context."""
-    for each in results.reports:
-        identified = each.dataset.get("ContentTemplateSequence") or [Dataset()]
+    for checked in results.reports:
+        identified = checked.dataset.get("ContentTemplateSequence") or [Dataset()]
         if identified[0].get("TemplateIdentifier") != "1500":
-            yield each.name, "ContentTemplateSequence does not name TID 1500"
-        if code_of(each.dataset, "ConceptNameCodeSequence") != "126000":
-            yield each.name, "the title is not Imaging Measurement Report"
+            yield checked.name, "ContentTemplateSequence does not name TID 1500"
+        if code_of(checked.dataset, "ConceptNameCodeSequence") != "126000":
+            yield checked.name, "the title is not Imaging Measurement Report"
         for code, name in ROOT.items():
-            if not children(each.dataset, code):
-                yield each.name, f"{name} is missing"
+            if not children(checked.dataset, code):
+                yield checked.name, f"{name} is missing"
 
 
 def tracking(results: ResultSet) -> Findings:
     """Each group can be found again: it has an identifier and a UID of its own."""
-    for each in results.reports:
+    for checked in results.reports:
         for code, name in TRACKING.items():
-            found = [children(group, code) for group in each.groups]
+            found = [children(group, code) for group in checked.groups]
             if not all(found):
-                yield each.name, f"a group has no {name}"
+                yield checked.name, f"a group has no {name}"
             values = [items[0].get("UID") or items[0].get("TextValue") for items in found if items]
             if len(set(values)) < len(values):
-                yield each.name, f"two groups share a {name}"
+                yield checked.name, f"two groups share a {name}"
 
 
 def algorithm(results: ResultSet) -> Findings:
     """Each group names the algorithm and its version; the first one its parameters."""
-    for each in results.reports:
+    for checked in results.reports:
         for code, name in ALGORITHM.items():
-            if not all(children(group, code) for group in each.groups):
-                yield each.name, f"a group has no {name}"
-        if not each.groups or not children(each.groups[0], "111002"):
-            yield each.name, "Algorithm Parameters are missing"
+            if not all(children(group, code) for group in checked.groups):
+                yield checked.name, f"a group has no {name}"
+        if not checked.groups or not children(checked.groups[0], "111002"):
+            yield checked.name, "Algorithm Parameters are missing"
 
 
 def units(results: ResultSet) -> Findings:
     """Each measurement has the unit, in UCUM, that the code table gives it."""
-    for each in results.reports:
-        for item in each.content:
+    for checked in results.reports:
+        for item in checked.content:
             if item.dataset.get("ValueType") != "NUM":
                 continue
             values = item.dataset.get("MeasuredValueSequence") or [Dataset()]
@@ -75,29 +75,29 @@ def units(results: ResultSet) -> Findings:
             unit = unit_of().get(item.concept)
             said = (given.get("CodingSchemeDesignator"), given.get("CodeValue"))
             if unit is None or said != (unit.scheme_designator, unit.value):
-                yield each.name, f"measurement {item.concept} has the unit {said[1]}"
+                yield checked.name, f"measurement {item.concept} has the unit {said[1]}"
 
 
 def frames_of_reference(results: ResultSet) -> Findings:
     """Coordinates in the patient lie in the frame of reference of the CT."""
-    for each in results.reports:
+    for checked in results.reports:
         found = {
             str(item.dataset.get("ReferencedFrameOfReferenceUID", ""))
-            for item in each.content
+            for item in checked.content
             if item.dataset.get("ValueType") == "SCOORD3D"
         }
         if len(found) > 1:
-            yield each.name, "coordinates lie in several frames of reference"
+            yield checked.name, "coordinates lie in several frames of reference"
         known = results.ct.frame_of_reference_uids if results.ct else frozenset()
         if known and not found <= known:
-            yield each.name, "coordinates lie in a frame of reference that the CT has not"
+            yield checked.name, "coordinates lie in a frame of reference that the CT has not"
 
 
 def heights(results: ResultSet) -> Findings:
     """A vertebra has three heights at its own site, each as long as its line."""
-    for each in results.reports:
-        for group in each.groups[1:]:
-            yield from ((each.name, text) for text in _height_findings(group, _spacing(results)))
+    for checked in results.reports:
+        for group in checked.groups[1:]:
+            yield from ((checked.name, text) for text in _height_findings(group, _spacing(results)))
 
 
 def _height_findings(group: Dataset, pixel_mm: dict[str, float]) -> Iterator[str]:
@@ -135,16 +135,16 @@ def _drawn_length(height: Dataset, pixel_mm: dict[str, float]) -> tuple[float, f
 def _spacing(results: ResultSet) -> dict[str, float]:
     """Size of a pixel of each picture, mm."""
     return {
-        str(each.dataset.SOPInstanceUID): float(each.dataset.PixelSpacing[0])
-        for each in results.pictures
-        if "PixelSpacing" in each.dataset
+        str(checked.dataset.SOPInstanceUID): float(checked.dataset.PixelSpacing[0])
+        for checked in results.pictures
+        if "PixelSpacing" in checked.dataset
     }
 
 
 def ratios(results: ResultSet) -> Findings:
     """G and the posterior loss follow from the three heights beside them."""
-    for each in results.reports:
-        for group in each.groups[1:]:
+    for checked in results.reports:
+        for group in checked.groups[1:]:
             measured = [number(item) for item in children(group, HEIGHT)]
             if len(measured) != len(COLUMNS) or min(measured) <= 0:
                 continue  # the rule on heights tells
@@ -155,7 +155,7 @@ def ratios(results: ResultSet) -> Findings:
             for name, value in expected.items():
                 for item in children(group, concept(name).value):
                     if not abs(number(item) - value) <= RATIO:
-                        yield each.name, f"{concept(name).meaning}: {number(item)} is wrong"
+                        yield checked.name, f"{concept(name).meaning}: {number(item)} is wrong"
 
 
 def grades(results: ResultSet) -> Findings:
@@ -164,52 +164,52 @@ def grades(results: ResultSet) -> Findings:
         (concept(f"genant_{grade}").value, concept(f"severity_{grade}").value)
         for grade in ("normal", "mild", "moderate", "severe")
     }
-    for each in results.reports:
-        for group in each.groups[1:]:
+    for checked in results.reports:
+        for group in checked.groups[1:]:
             said = tuple(_answer(group, name) for name in ("genant_grade", "severity"))
             if said == ("", ""):
                 if not _answer(group, "not_graded"):
-                    yield each.name, "a vertebra has neither a grade nor a reason"
+                    yield checked.name, "a vertebra has neither a grade nor a reason"
             elif said not in pairs:
-                yield each.name, f"Genant grade {said[0]} and severity {said[1]} disagree"
+                yield checked.name, f"Genant grade {said[0]} and severity {said[1]} disagree"
 
 
 def levels(results: ResultSet) -> Findings:
     """Certainty of the levels follows from the study's limitations and from the site's code."""
     doubtful = reason_concept(Reason.LEVEL_UNCERTAIN).value
     unnamed = level_concept(VertebralLevel("unknown")).value
-    for each in results.reports:
+    for checked in results.reports:
         said = [
             code_of(item, "ConceptCodeSequence")
-            for group in each.groups[:1]
+            for group in checked.groups[:1]
             for item in children(group, concept("quality").value)
         ]
         named = concept("level_uncertain" if doubtful in said else "level_certain").value
-        for group in each.groups[1:]:
+        for group in checked.groups[1:]:
             answer = _answer(group, "level_certainty")
             site = code_of(children(group, SITE)[0], "ConceptCodeSequence")
             allowed = {named, concept("level_unknown").value} if site == unnamed else {named}
             if answer not in allowed:
-                yield each.name, f"certainty of a level is {answer or 'missing'}"
+                yield checked.name, f"certainty of a level is {answer or 'missing'}"
 
 
 def conclusion(results: ResultSet) -> Findings:
     """The study's answer follows from its vertebrae; without any it has a coded reason."""
-    for each in results.reports:
-        if not each.groups:
-            yield each.name, "there is no conclusion"
+    for checked in results.reports:
+        if not checked.groups:
+            yield checked.name, "there is no conclusion"
             continue
-        own, *bodies = each.groups
+        own, *bodies = checked.groups
         graded = [body for body in bodies if _answer(body, "genant_grade")]
         answers = [_answer(body, "compression_fracture") for body in graded]
         if _answer(own, "compression_fracture") not in _allowed_answers(answers):
-            yield each.name, "the conclusion does not follow from the vertebrae"
+            yield checked.name, "the conclusion does not follow from the vertebrae"
         counted = [number(item) for item in children(own, concept("vertebrae_graded").value)]
         if counted != [len(graded)]:
-            yield each.name, "the number of graded vertebrae is wrong"
+            yield checked.name, "the number of graded vertebrae is wrong"
         if not graded and not _answer(own, "not_graded"):
-            yield each.name, "nothing was graded and no reason is given"
-        yield from ((each.name, text) for text in _smallest_findings(own, graded))
+            yield checked.name, "nothing was graded and no reason is given"
+        yield from ((checked.name, text) for text in _smallest_findings(own, graded))
 
 
 def _allowed_answers(answers: list[str]) -> set[str]:

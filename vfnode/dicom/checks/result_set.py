@@ -146,7 +146,9 @@ class ResultSet:
         """
         seen: set[int] = set()
         return tuple(
-            (each.name, part) for each in self.objects for part in _nested(each.dataset, seen)
+            (checked.name, part)
+            for checked in self.objects
+            for part in _nested(checked.dataset, seen)
         )
 
     @cached_property
@@ -160,8 +162,8 @@ class ResultSet:
     def own_uids(self) -> frozenset[str]:
         """UIDs made here: of the objects, of their series, and of everything they track."""
         roots = [
-            str(each.dataset.get(keyword, ""))
-            for each in self.objects
+            str(checked.dataset.get(keyword, ""))
+            for checked in self.objects
             for keyword in ("SOPInstanceUID", "SeriesInstanceUID")
         ]
         tracked = [str(element.value) for _, element in self.elements if element.keyword == "UID"]
@@ -170,17 +172,17 @@ class ResultSet:
     @property
     def reports(self) -> Iterator[CheckedObject]:
         """The SRs with measurements."""
-        return (each for each in self.objects if each.is_report)
+        return (checked for checked in self.objects if checked.is_report)
 
     @property
     def pictures(self) -> Iterator[CheckedObject]:
         """The Secondary Captures."""
-        return (each for each in self.objects if each.is_picture)
+        return (checked for checked in self.objects if checked.is_picture)
 
     @property
     def reformats(self) -> list[CheckedObject]:
         """The planes resampled from the CT."""
-        return [each for each in self.objects if each.is_reformat]
+        return [checked for checked in self.objects if checked.is_reformat]
 
 
 def read_set(paths: Iterable[Path]) -> ResultSet:

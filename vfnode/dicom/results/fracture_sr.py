@@ -91,7 +91,7 @@ def _without_groups(root: Dataset) -> Dataset:
     """The root of a report with the context of the observation and no measurements."""
     head = Dataset()
     # Not all of root: both would share the element whose value is set below.
-    head.update({each.tag: each for each in root if each.keyword != "ContentSequence"})
+    head.update({element.tag: element for element in root if element.keyword != "ContentSequence"})
     head.ContentSequence = root.ContentSequence[:-1]
     return head
 

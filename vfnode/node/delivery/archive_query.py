@@ -30,13 +30,15 @@ def held_by_archive(peer: Peer, objects: Sequence[ResultObject]) -> set[str]:
     """
     model = StudyRootQueryRetrieveInformationModelFind
     with association(peer, {(str(model), str(ImplicitVRLittleEndian))}) as opened:
-        return {each.sop_instance_uid for each in objects if _has(opened, identifier(each), peer)}
+        return {
+            result.sop_instance_uid for result in objects if _has(opened, identifier(result), peer)
+        }
 
 
-def identifier(each: ResultObject) -> Dataset:
+def identifier(result: ResultObject) -> Dataset:
     """What names one object in a query: the unique keys of all levels (PS3.4 C.6.2.1)."""
     uids = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
-    found = dcmread(each.path, specific_tags=list(uids), stop_before_pixels=True)
+    found = dcmread(result.path, specific_tags=list(uids), stop_before_pixels=True)
     wanted = Dataset()
     for keyword in uids:
         setattr(wanted, keyword, found[keyword].value)

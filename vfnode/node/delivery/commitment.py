@@ -71,7 +71,7 @@ class Commitments:
         if not missing:
             return
         # One transaction for one set of objects: an answer to an earlier question counts.
-        uids = sorted(each.sop_instance_uid for each in missing)
+        uids = sorted(result.sop_instance_uid for result in missing)
         transaction_uid = derive_uid("commitment", destination, *uids, f"{time.time_ns()}")
         self._book.ask(transaction_uid, destination, uids)
         handlers = [(evt.EVT_N_EVENT_REPORT, self.handle_report)]
@@ -123,8 +123,8 @@ class Commitments:
         return SUCCESS, None
 
     def _missing(self, destination: str, objects: Sequence[ResultObject]) -> list[ResultObject]:
-        uids = self._book.missing(destination, [each.sop_instance_uid for each in objects])
-        return [each for each in objects if each.sop_instance_uid in uids]
+        uids = self._book.missing(destination, [result.sop_instance_uid for result in objects])
+        return [result for result in objects if result.sop_instance_uid in uids]
 
 
 def _other_side(event: Event) -> str:
@@ -138,10 +138,10 @@ def _request(transaction_uid: str, objects: Sequence[ResultObject]) -> Dataset:
     request = Dataset()
     request.TransactionUID = transaction_uid
     request.ReferencedSOPSequence = []
-    for each in objects:
+    for result in objects:
         item = Dataset()
-        item.ReferencedSOPClassUID = each.sop_class_uid
-        item.ReferencedSOPInstanceUID = each.sop_instance_uid
+        item.ReferencedSOPClassUID = result.sop_class_uid
+        item.ReferencedSOPInstanceUID = result.sop_instance_uid
         request.ReferencedSOPSequence.append(item)
     return request
 

@@ -65,14 +65,14 @@ class CStoreDestination:
         peer = peer_of(self._section, self._settings)
         contexts = {
             (form.sop_class_uid, form.transfer_syntax_uid)
-            for each in objects
-            for form in forms_of(each)
+            for result in objects
+            for form in forms_of(result)
         }
         with association(peer, contexts) as opened:
             accepted = {str(context.abstract_syntax) for context in opened.accepted_contexts}
 
-            def forms(each: ResultObject) -> Sequence[ResultObject]:
-                return [f for f in forms_of(each) if f.sop_class_uid in accepted] or [each]
+            def forms(result: ResultObject) -> Sequence[ResultObject]:
+                return [f for f in forms_of(result) if f.sop_class_uid in accepted] or [result]
 
             send_each(
                 objects, forms, lambda form: store(opened, dcmread(form.path), peer), on_stored

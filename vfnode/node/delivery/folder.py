@@ -36,21 +36,21 @@ class FolderDestination:
         """
         # It is not made here: where a share is not mounted, results would fill the disk
         # below its mount point, and be hidden when it comes back.
-        for each in objects:
+        for result in objects:
             if not self._folder.is_dir():
                 raise DeliveryDeferredError(f"there is no folder {self._folder}")
             try:
-                write_whole(self._path_of(each), each.path.read_bytes())
+                write_whole(self._path_of(result), result.path.read_bytes())
             except OSError as error:
                 raise DeliveryDeferredError(
                     f"{self._folder} cannot be written: {error.strerror}"
                 ) from error
-            on_stored(each, STORED)
+            on_stored(result, STORED)
 
     def held(self, objects: Sequence[ResultObject]) -> set[str]:
         """What stands in the folder: a file there is whole."""
-        return {each.sop_instance_uid for each in objects if self._path_of(each).exists()}
+        return {result.sop_instance_uid for result in objects if self._path_of(result).exists()}
 
-    def _path_of(self, each: ResultObject) -> Path:
-        header = dcmread(each.path, specific_tags=["StudyInstanceUID"], stop_before_pixels=True)
-        return self._folder / str(header.StudyInstanceUID) / f"{each.sop_instance_uid}.dcm"
+    def _path_of(self, result: ResultObject) -> Path:
+        header = dcmread(result.path, specific_tags=["StudyInstanceUID"], stop_before_pixels=True)
+        return self._folder / str(header.StudyInstanceUID) / f"{result.sop_instance_uid}.dcm"

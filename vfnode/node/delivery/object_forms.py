@@ -17,35 +17,35 @@ from vfnode.node.delivery.result_object import ResultObject
 FOLDER = "other-forms"
 
 
-def forms_of(each: ResultObject) -> tuple[ResultObject, ...]:
+def forms_of(result: ResultObject) -> tuple[ResultObject, ...]:
     """The object itself, then what may stand for it, best first; their files come when needed."""
     others = (
         ResultObject(
-            path=each.path.parent / FOLDER / f"{sop_class}.dcm",
+            path=result.path.parent / FOLDER / f"{sop_class}.dcm",
             sop_class_uid=str(sop_class),
-            sop_instance_uid=flat_uid(each.sop_instance_uid, str(sop_class)),
-            transfer_syntax_uid=each.transfer_syntax_uid,
+            sop_instance_uid=flat_uid(result.sop_instance_uid, str(sop_class)),
+            transfer_syntax_uid=result.transfer_syntax_uid,
         )
-        for sop_class in FALLBACKS.get(each.sop_class_uid, ())
+        for sop_class in FALLBACKS.get(result.sop_class_uid, ())
     )
-    return (each, *others)
+    return (result, *others)
 
 
-def written_form(form: ResultObject, each: ResultObject) -> ResultObject:
+def written_form(form: ResultObject, result: ResultObject) -> ResultObject:
     """A form of an object with its file written, also where a damaged one may stand.
 
     Raises:
         ResultError: the form cannot be made.
     """
-    if form is not each:
-        _write(form, each.path.parent)
+    if form is not result:
+        _write(form, result.path.parent)
     return form
 
 
-def held_form(each: ResultObject, received: Collection[str]) -> ResultObject | None:
+def held_form(result: ResultObject, received: Collection[str]) -> ResultObject | None:
     """The form of an object that a destination has; None where it has none."""
     held: Iterable[ResultObject] = (
-        form for form in forms_of(each) if form.sop_instance_uid in received
+        form for form in forms_of(result) if form.sop_instance_uid in received
     )
     return next(iter(held), None)
 

@@ -29,9 +29,9 @@ def send_each(
     refused: list[str] = []
     deferred: list[str] = []
     pause_s = 0.0
-    for each in objects:
+    for result in objects:
         try:
-            form, status = _first_taken(each, forms(each), store)
+            form, status = _first_taken(result, forms(result), store)
         except ObjectDeferredError as error:
             deferred.append(str(error))
             pause_s = max(pause_s, error.retry_after_s)
@@ -46,12 +46,12 @@ def send_each(
 
 
 def _first_taken(
-    each: ResultObject, forms: Sequence[ResultObject], store: Store
+    result: ResultObject, forms: Sequence[ResultObject], store: Store
 ) -> tuple[ResultObject, int]:
     refusals = []
     for form in forms:
         try:
-            return form, store(written_form(form, each))
+            return form, store(written_form(form, result))
         except (FormRefusedError, ResultError) as error:
             refusals.append(str(error))
     raise DeliveryRefusedError("; ".join(refusals))

@@ -76,12 +76,12 @@ class StowDestination:
             DeliveryDeferredError: it does not answer, or offers no search.
         """
         deadline = Deadline(self._section.limit_s)
-        return {each.sop_instance_uid for each in objects if self._finds(each, deadline)}
+        return {result.sop_instance_uid for result in objects if self._finds(result, deadline)}
 
-    def _finds(self, each: ResultObject, deadline: Deadline) -> bool:
-        wanted = identifier(each)
+    def _finds(self, result: ResultObject, deadline: Deadline) -> bool:
+        wanted = identifier(result)
         series = f"/studies/{wanted.StudyInstanceUID}/series/{wanted.SeriesInstanceUID}"
-        path = f"{series}/instances?SOPInstanceUID={each.sop_instance_uid}"
+        path = f"{series}/instances?SOPInstanceUID={result.sop_instance_uid}"
         answer = exchange(self._archive, path, deadline, JSON)
         if answer.code == HTTPStatus.NO_CONTENT:
             return False
@@ -89,7 +89,7 @@ class StowDestination:
             raise DeliveryDeferredError(
                 f"{self._archive} cannot be searched: {meaning_of_http(answer.code).words}"
             )
-        return each.sop_instance_uid in found_instances(answer.body, answer.content_type)
+        return result.sop_instance_uid in found_instances(answer.body, answer.content_type)
 
     def _store(self, form: ResultObject, deadline: Deadline) -> int:
         boundary = uuid.uuid4().hex

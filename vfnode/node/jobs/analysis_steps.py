@@ -46,7 +46,7 @@ class Steps:
         self._parts = parts
         self._ledger = parts.ledger
         self._builder = ResultBuilder(parts)
-        self._sections = {each.name: each for each in parts.settings.destinations}
+        self._sections = {section.name: section for section in parts.settings.destinations}
 
     def assemble(self, job_id: str) -> bool:
         """Check that every image of the job is in the inbox, where its results need them.
@@ -145,7 +145,9 @@ class Steps:
         self._ledger.set_grade(job_id, grade_of(results))
         is_positive = holds_fracture(results)
         chosen = [
-            name for name, each in self._sections.items() if is_positive or not each.positives_only
+            name
+            for name, section in self._sections.items()
+            if is_positive or not section.positives_only
         ]
         for name in chosen:
             self._ledger.plan_delivery(job_id, name)

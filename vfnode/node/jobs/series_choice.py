@@ -175,7 +175,7 @@ def _values(facts: SeriesFacts, attribute: str) -> list[str]:
     value = facts.header.get(attribute)
     if value is None:
         return []
-    return [str(each) for each in value] if isinstance(value, MultiValue) else [str(value)]
+    return [str(part) for part in value] if isinstance(value, MultiValue) else [str(value)]
 
 
 def _text(facts: SeriesFacts, attribute: str) -> str:

@@ -72,7 +72,7 @@ def _centres(
         core = np.argwhere(depth >= _CORE_SHARE * depth.max()).mean(0)
         voxel = core + [part.start for part in region]
         found.append((CLASSES.index(level), affine[:3, :3] @ voxel + affine[:3, 3]))
-    found.sort(key=lambda each: each[0])
+    found.sort(key=lambda body: body[0])
     return np.array([centre for _, centre in found]), [index for index, _ in found]
 
 
