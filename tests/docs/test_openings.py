@@ -43,7 +43,9 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 def subjectless(path):
     """Docstrings of a module that open without a subject, each with its place."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        text = ast.get_docstring(node) if isinstance(node, DOCUMENTED) else None
+        if not isinstance(node, DOCUMENTED):
+            continue
+        text = ast.get_docstring(node)
         if text and SUBJECTLESS.match(text):
             yield f"{path.relative_to(ROOT)}:{node.body[0].lineno}: {text.splitlines()[0]}"
 
