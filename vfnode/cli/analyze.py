@@ -128,10 +128,21 @@ def _read(paths: list[Path]) -> list[tuple[CTVolume, CTSeries | None]]:
             raise UnreadableInputError(f"{path}: no such file or folder")
     volumes = [path for path in paths if is_volume_file(path)]
     if not volumes:
+        volumes = _volumes_instead_of_dicom(paths)
+    if not volumes:
         return [(series.volume, series) for series in read_ct_series(paths)]
-    if len(paths) > 1:
+    if len(paths) > 1 or len(volumes) > 1:
         raise UnreadableInputError(f"{volumes[0]}: give one volume file, and nothing beside it")
     return [(read_volume_file(volumes[0]), None)]
+
+
+def _volumes_instead_of_dicom(paths: list[Path]) -> list[Path]:
+    """The volume files of folders in which there is no DICOM."""
+    from vfnode.dicom.reading.dicom_file import has_dicom  # noqa: PLC0415
+    from vfnode.dicom.reading.volume_files import volumes_in  # noqa: PLC0415
+
+    found = [volume for path in paths if path.is_dir() for volume in volumes_in(path)]
+    return [] if found and has_dicom(paths) else found
 
 
 def _progress(console: Console) -> Progress:

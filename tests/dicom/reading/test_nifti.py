@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from vfnode.dicom.reading.nifti import read_nifti
+from vfnode.dicom.reading.volume_files import read_volume_file
 from vfnode.errors import UnreadableInputError
 
 
@@ -79,6 +80,68 @@ def test_rubbish_is_named(tmp_path, content):
 
     with pytest.raises(UnreadableInputError, match=r"rubbish\.nii\.gz"):
         read_nifti(path)
+
+
+def saved(path, affine, kind=nibabel.Nifti1Image, unit="mm"):
+    """A NIfTI with one bright voxel."""
+    data = np.random.default_rng(1).integers(-100, 100, (6, 7, 8)).astype(np.int16)
+    data[1, 2, 3] = 700
+    image = kind(data, affine)
+    image.header.set_xyzt_units(unit)
+    plain = path.with_name(path.name.lower())
+    nibabel.save(image, plain)
+    return plain.rename(path)
+
+
+def place_of_bright(volume):
+    """Where the bright voxel lies in the patient, mm."""
+    return volume.to_patient(np.argwhere(volume.hu == 700)[0].astype(float))
+
+
+def test_a_file_that_does_not_say_how_the_patient_lies_is_refused(tmp_path):
+    """Guessing turned a patient upside down: five invented bodies, all normal."""
+    image = nibabel.Nifti1Image(np.zeros((6, 7, 8), np.int16), np.eye(4))
+    image.set_qform(np.eye(4), 0)
+    image.set_sform(np.eye(4), 0)
+    nibabel.save(image, tmp_path / "ct.nii")
+
+    with pytest.raises(UnreadableInputError, match="does not say how the patient lies"):
+        read_nifti(tmp_path / "ct.nii")
+
+
+@pytest.mark.parametrize(
+    ("unit", "per_mm"), [("mm", 1.0), ("micron", 1000.0), ("meter", 0.001), ("unknown", 1.0)]
+)
+def test_lengths_are_in_the_unit_of_the_file(tmp_path, unit, per_mm):
+    """xyzt_units; a file that names none is in millimetres."""
+    affine = np.diag([2.0, 3.0, 4.0, 1.0])
+    affine[:3] *= per_mm
+
+    volume = read_nifti(saved(tmp_path / "ct.nii.gz", affine, unit=unit))
+
+    np.testing.assert_allclose(volume.spacing_mm, [4.0, 3.0, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(place_of_bright(volume), [-2.0, -6.0, 12.0], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["ct.nii", "CT.NII.GZ", "Ct.Nii"])
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+def test_both_versions_are_read_whatever_the_case_of_the_name(tmp_path, kind, name):
+    """NIfTI-2 has a longer header and the same meaning."""
+    volume = read_volume_file(saved(tmp_path / name, np.diag([2.0, 3.0, 4.0, 1.0]), kind))
+
+    np.testing.assert_allclose(place_of_bright(volume), [-2.0, -6.0, 12.0])
+
+
+def test_blank_and_repeated_planes_are_no_image(tmp_path):
+    """As in DICOM."""
+    data = np.random.default_rng(1).integers(-100, 100, (6, 7, 9)).astype(np.int16)
+    data[..., 2] = 0
+    data[..., 6] = data[..., 5]
+    nibabel.save(nibabel.Nifti1Image(data, np.eye(4)), tmp_path / "ct.nii")
+
+    volume = read_nifti(tmp_path / "ct.nii")
+
+    assert np.flatnonzero(~volume.is_image[::-1]).tolist() == [2, 5, 6]
 
 
 def test_a_missing_file_is_named(tmp_path):

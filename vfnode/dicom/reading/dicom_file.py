@@ -128,6 +128,11 @@ def read_dicom_files(paths: Sequence[Path]) -> Iterator[DicomFile | tuple[Path, 
                 yield file, error
 
 
+def has_dicom(paths: Sequence[Path]) -> bool:
+    """Whether any file there is DICOM, damaged or not."""
+    return any(True for _ in read_dicom_files(paths))
+
+
 def inflated(data: bytes) -> bytes | None:
     """The data set of a deflated file (PS3.5 A.5), with or without a zlib header; else None."""
     for window_bits in (-zlib.MAX_WBITS, zlib.MAX_WBITS):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 
-from vfnode.dicom.reading.voxels_hu import to_hu
+from vfnode.dicom.reading.voxels_hu import image_places, to_hu
 from vfnode.errors import GeometryError, UnreadableInputError
 from vfnode.spine.volume import CTVolume, FloatArray
 
@@ -58,8 +58,9 @@ def read_itk_image(path: Path) -> CTVolume:
     if image.GetNumberOfComponentsPerPixel() != 1 or np.iscomplexobj(stored):
         raise UnreadableInputError(f"{path} does not hold numbers that could be HU")
     axes = ANALYZE_AXES if analyze else np.reshape(image.GetDirection(), (3, 3))
+    hu = to_hu(stored.T)
     try:
-        return CTVolume(to_hu(stored.T), _affine(image, axes)).canonical()
+        return CTVolume(hu, _affine(image, axes), image_places(hu), 2).canonical()
     except GeometryError as error:
         raise UnreadableInputError(f"{path}: {error}") from error
 

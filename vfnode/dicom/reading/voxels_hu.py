@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vfnode.spine.volume import BoolArray
+
 LOWEST_HU, HIGHEST_HU = -1024, 32767
 
 
@@ -22,3 +24,17 @@ def to_hu(
         plane = np.nan_to_num(stored[..., k] * slope + intercept, nan=LOWEST_HU)
         hu[..., k] = np.clip(np.rint(plane), LOWEST_HU, HIGHEST_HU)
     return hu
+
+
+def image_places(hu: npt.NDArray[np.int16]) -> BoolArray:
+    """Whether there are data at each place along the last axis; (K,).
+
+    A constant plane holds none, nor does one that repeats its neighbour.
+    """
+    found = np.ones(hu.shape[2], bool)
+    for k in range(hu.shape[2]):
+        plane = hu[..., k]
+        found[k] &= bool(plane.min() != plane.max())
+        if k and np.array_equal(plane, hu[..., k - 1]):
+            found[k - 1 : k + 1] = False
+    return found
