@@ -40,7 +40,7 @@ class Run:
     @property
     def step_mm(self) -> float:
         """Usual distance of neighbours; 0 for a single slice."""
-        return float(np.median(np.diff(self.offsets_mm))) if len(self.slices) > 1 else 0.0
+        return self.extent_mm / (len(self.slices) - 1) if len(self.slices) > 1 else 0.0
 
     @property
     def extent_mm(self) -> float:
@@ -156,8 +156,14 @@ def _is_regular(run: Run) -> bool:
         return True
     positions = np.array([header.position_mm for header in run.slices])
     steps = np.diff(positions, axis=0)
-    usual = np.median(steps, axis=0)
-    return bool(np.linalg.norm(steps - usual, axis=1).max() <= _tolerance_mm(run.step_mm))
+    off_mm = np.linalg.norm(steps - np.median(steps, axis=0), axis=1).max()
+    if off_mm <= _tolerance_mm(run.step_mm):
+        return True
+    # Rounded positions make uneven steps and still lie along an even line.
+    index = np.arange(len(positions))
+    step, start = np.polyfit(index, positions, 1)
+    off_mm = np.linalg.norm(positions - (start + index[:, None] * step), axis=1).max()
+    return bool(off_mm <= _tolerance_mm(run.step_mm))
 
 
 def _regular(run: Run) -> list[Run]:

@@ -94,8 +94,9 @@ def is_original(values: Iterable[str]) -> bool:
 
 def _images(file: DicomFile) -> Iterator[SliceHeader | LeftOut]:
     """Every frame of a file, as a slice or as left out."""
-    if sop_class_uid(file.dataset) not in CT_SOP_CLASSES:
-        yield _left_out(file, 0, WhyLeftOut.NOT_CT)
+    sop_class = sop_class_uid(file.dataset)
+    if sop_class not in CT_SOP_CLASSES:
+        yield _left_out(file, 0, WhyLeftOut.NOT_CT if sop_class else WhyLeftOut.DAMAGED)
         return
     for frame in range(frame_count(file.dataset)):
         try:
@@ -121,6 +122,6 @@ def _slice(file: DicomFile, frame: int) -> SliceHeader | LeftOut:
 
 def _left_out(file: DicomFile, frame: int, why: WhyLeftOut, detail: str = "") -> LeftOut:
     dataset = file.dataset
-    return LeftOut(
-        file.path, frame, series_instance_uid(dataset), sop_instance_uid(dataset), why, detail
-    )
+    is_known = why is not WhyLeftOut.DAMAGED
+    series = series_instance_uid(dataset) if is_known else ""
+    return LeftOut(file.path, frame, series, sop_instance_uid(dataset), why, detail)
