@@ -230,24 +230,12 @@ INPUTS: Sequence[Input] = (
     Input("a sound CT", lambda _: None, MEASURED),
     Input(
         "directions that differ by 0.00001 from slice to slice",
-        lambda paths: (
-            [
-                edit(path, ImageOrientationPatient=[1, 0, 0, 0, 1, 1e-5 * (-1) ** index])
-                for index, path in enumerate(paths)
-            ]
-            and None
-        ),
+        alternating("ImageOrientationPatient", lambda i: [1, 0, 0, 0, 1, 1e-5 * (-1) ** i]),
         MEASURED,
     ),
     Input(
         "pixel spacings that differ in the fifth digit",
-        lambda paths: (
-            [
-                edit(path, PixelSpacing=[1.5, 1.5 + 1e-5 * (index % 2)])
-                for index, path in enumerate(paths)
-            ]
-            and None
-        ),
+        alternating("PixelSpacing", lambda i: [4.0, 4.0 + 1e-5 * (i % 2)]),
         MEASURED,
     ),
     Input("positions rounded to whole millimetres", moved(lambda _, z: round(z)), MEASURED),

@@ -7,9 +7,7 @@ bodies to the curve, a second look at each body in its own frame, and the names 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+import logging
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -24,8 +22,9 @@ from vfnode.inference.detect_vertebrae import detect_vertebrae
 from vfnode.inference.findings import SURE, findings_of, quality_of
 from vfnode.inference.judge import Evidence, Judge, load_judge
 from vfnode.inference.label_levels import label_levels
-from vfnode.inference.localize_spine import localize_spine
+from vfnode.inference.plausible import localize_plausibly, plausible_notes
 from vfnode.inference.refine_keypoints import LOOKS, refine_keypoints
+from vfnode.inference.stages import OnStage, Stages, stages_of
 from vfnode.spine.body_aligned import body_aligned_image
 from vfnode.spine.body_frame import body_rotation
 from vfnode.spine.curve import SpineCurve
@@ -38,14 +37,13 @@ from vfnode.spine.straighten import StraightenedSagittal, straighten
 from vfnode.spine.vertebra import Vertebra
 from vfnode.spine.volume import CTVolume, FloatArray
 
+log = logging.getLogger(__name__)
+
 MIN_OBJECTNESS = 0.5  #: of the second look: below it the crop shows no body
 OFF_CURVE_MM = 20.0  #: a body's centre lies nearer to the curve than this
 STAGES = ("localize", "straighten", "detect", "refine", "label", "picture")
 SACRUM = "S1"  #: a name that is no vertebra: the detector took the sacrum for a body
 GUESS = 0.4  #: below it no name is given
-
-OnStage = Callable[[str], None]
-Stages = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -71,15 +69,17 @@ class Pipeline:
             The report and its picture; unsuitable input gives a report with a reason.
         """
         timing: dict[str, float] = {}
-        stage = _stages(timing, on_stage)
+        stage = stages_of(timing, on_stage)
         canonical = volume.canonical()
         try:
             with stage("localize"):
-                curve = localize_spine(canonical, self.spine_model, self.device)
+                curve = localize_plausibly(canonical, self.spine_model, self.device)
             bodies, curve = self._find_bodies(canonical, curve, stage)
             with stage("label"):
                 bodies = self._named(canonical, curve, bodies)
+            notes = plausible_notes(canonical, bodies)
         except NotEvaluableError as error:
+            log.info("not evaluated: %s", error)
             reason = Reason.from_code(error.code)
             if reason is Reason.NO_VERTEBRA and metal_along(canonical, curve):
                 reason = Reason.METAL
@@ -91,7 +91,7 @@ class Pipeline:
             models=self.models,
             spine=curve,
             vertebrae=findings,
-            quality=quality_of(canonical, findings, self.judge.limits),
+            quality=(*quality_of(canonical, findings, self.judge.limits), *notes),
             limits=self.judge.limits,
             timing_s=timing,
         )
@@ -104,8 +104,8 @@ class Pipeline:
             NotEvaluableError: no spine, or no body.
         """
         canonical = volume.canonical()
-        curve = localize_spine(canonical, self.spine_model, self.device)
-        bodies, curve = self._find_bodies(canonical, curve, _stages({}, lambda _: None))
+        curve = localize_plausibly(canonical, self.spine_model, self.device)
+        bodies, curve = self._find_bodies(canonical, curve, stages_of({}, lambda _: None))
         bodies = self._named(canonical, curve, bodies)
         return bodies, self.judge.evidence(canonical, bodies)
 
@@ -236,18 +236,3 @@ def _first_look(sagittal: StraightenedSagittal, found: tuple[Vertebra, ...]) -> 
         np.array([vertebra.score for vertebra in found]),
         np.array([np.full((3, 2), vertebra.spread_mm) for vertebra in found]),
     )
-
-
-def _stages(timing: dict[str, float], on_stage: OnStage) -> Stages:
-    """A context manager per stage that adds its wall time to ``timing``."""
-
-    @contextmanager
-    def stage(name: str) -> Iterator[None]:
-        on_stage(name)
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            timing[name] = timing.get(name, 0.0) + time.perf_counter() - began
-
-    return stage

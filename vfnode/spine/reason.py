@@ -47,7 +47,7 @@ class Reason(Enum):
     )
     UID_DERIVED = (
         "uid-derived",
-        "The images lack a usable study or series UID; another stands for it",
+        "The images lack a usable UID; another one stands for it",
     )
     ONE_STACK_OF_SEVERAL = (
         "one-stack-of-several",
@@ -64,6 +64,18 @@ class Reason(Enum):
     IMAGES_LEFT_OUT = (
         "images-left-out",
         "Some images of the series could not be used and were left out",
+    )
+    SCALE_IMPLAUSIBLE = (
+        "scale-implausible",
+        "No human spine has these sizes: the scale of the images is wrong",
+    )
+    ORIENTATION_IMPLAUSIBLE = (
+        "orientation-implausible",
+        "The anatomy contradicts how the images say the patient lies",
+    )
+    SPINE_NOT_COVERED = (
+        "spine-not-covered",
+        "Too few vertebral bodies were found for so much spine",
     )
     NOT_HU = ("not-hu", "The pixel values are not Hounsfield units")
     THICK_SLICES = ("thick-slices", "Slices thicker than 3 mm: heights are less certain")
