@@ -1,4 +1,4 @@
-"""Whether the values of a volume can be Hounsfield units: air, fat and soft tissue at their place.
+"""Values of a volume as Hounsfield units: air, fat and soft tissue at their place.
 
 Measured on the eleven CT of ../shared/data (chest, abdomen, pelvis, crops of the spine; three
 makers, two with a sharp kernel or noise): of all voxels above -300 HU, fat (-150 to -30) is 16 to

@@ -1,4 +1,4 @@
-"""Whether a spine lies in its images as the header says: front and back, and how much of it."""
+"""The place of a spine in its images: front and back, and how much of it was found."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def uncovered_mm(volume: CTVolume, keypoints_mm: FloatArray, levels: Sequence[st
 def coverage_notes(
     volume: CTVolume, keypoints_mm: FloatArray, levels: Sequence[str]
 ) -> tuple[Reason, ...]:
-    """What a result must say of spine without bodies.
+    """The notes on spine without bodies.
 
     Raises:
         NotEvaluableError: spine-not-covered: less was found than is missing.

@@ -1,4 +1,4 @@
-"""Whether measured bodies are as large, and as far apart, as those of people.
+"""Sizes of vertebral bodies and their distances, as people have them.
 
 From ten CT of ../shared/data as the pipeline measures them (three makers, 0.7 to 3.3 mm slices;
 six read by hand): depth against pitch, each relative to its level's usual value, is 0.96 to 1.30
