@@ -131,15 +131,21 @@ def _fresh(folder: Path) -> Path:
     """An empty folder; only what an earlier demonstration left is removed.
 
     Raises:
-        VfnodeError: the folder holds something else.
+        VfnodeError: the folder holds something else, or belongs to another user.
     """
     marker = folder / ".vfnode-demo"
-    if folder.exists() and any(folder.iterdir()):
-        if not marker.exists():
-            raise VfnodeError(f"{folder} is not empty: give another folder with --out")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    marker.touch()
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            if not marker.exists():
+                raise VfnodeError(f"{folder} is not empty: give another folder with --out")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    except OSError as error:
+        raise VfnodeError(
+            f"cannot empty {folder} ({error.strerror}), perhaps left by another user's run:"
+            " remove it as that user, or give another folder with --out"
+        ) from error
     return folder
 
 
