@@ -13,7 +13,7 @@ OHIF := 3.13.2
 OHIF_SHA256 := b189d3963bfc58e9394a9db8c7be75d07beb029ec211dbb126d47b62969dd3f1
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
-.PHONY: demo test bench bench-receiving accuracy evaluate torture soak hostile cli-docs licences viewer \
+.PHONY: demo test bench bench-receiving accuracy evaluate torture chaos soak hostile cli-docs licences viewer \
   lint types unit setup setup-test demo-peers test-peers mine clean
 
 demo: setup demo-peers  ## a synthetic chest CT through the whole node, into a PACS
