@@ -59,7 +59,7 @@ class Intake:
         self._begin = begin
         self._whose = WhoseImages(parts)
         self._made_at_s = made_at(parts.ledger.engine).timestamp()
-        self._waiting: deque[Batch] = deque()
+        self._waiting: list[Batch] = []
         self._passed_over: deque[tuple[SeriesKey, Sequence[Path], Verdict]] = deque()
 
     def sweep(self) -> None:
@@ -70,7 +70,8 @@ class Intake:
         """Take up all that is queued; what cannot be taken up is put back for the next sweep."""
         while self._waiting or self._passed_over:
             if self._waiting:
-                batch = self._waiting.popleft()
+                batch = min(self._waiting, key=len)  # nobody waits for a study of many series
+                self._waiting.remove(batch)
                 with self._in_hand(batch):
                     self._take_up(batch)
             else:
