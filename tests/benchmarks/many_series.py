@@ -58,7 +58,7 @@ def measure(folder: Path, count: int) -> str:
         Parts(settings, inbox, ledger, compute, {}, commitments),
         completeness,
         FactsCache(),
-        lambda _job_id, _priority: begun_s.append(time.perf_counter() - began_s),
+        lambda _job_id, _priority, _run: begun_s.append(time.perf_counter() - began_s),
     )
     began_s = time.perf_counter()
     intake.sweep()

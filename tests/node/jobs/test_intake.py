@@ -51,7 +51,10 @@ class Taking:
         compute = ComputeClient(ChildProgram(["true"], {}, 1.0))
         parts = Parts(self.settings, self.inbox, self.ledger, compute, {}, commitments)
         self.intake = Intake(
-            parts, self.completeness, FactsCache(), lambda job_id, _priority: self.begin(job_id)
+            parts,
+            self.completeness,
+            FactsCache(),
+            lambda job_id, _priority, _run: self.begin(job_id),
         )
 
     def begin(self, job_id):

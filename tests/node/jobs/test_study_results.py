@@ -185,3 +185,23 @@ def test_a_series_that_names_two_patients_is_refused_under_both(tmp_path, peer):
     assert [len(job.receipts) for job in found] == [2, 2]
     assert "compute" not in (tmp_path / "control" / "requests").read_text()
     assert not any("Other" in job.reason or "P-2" in job.reason for job in found)
+
+
+def test_a_second_patient_that_comes_late_takes_the_first_result_back(tmp_path, peer):
+    """Half a series was measured; the other half names somebody else: both are refused."""
+    with node(tmp_path, peer) as settings:
+        images = series(tmp_path / "ct", slices=16)
+        for path in images[8:]:
+            item = dcmread(path)
+            item.PatientID = "P-2"
+            item.save_as(path)
+        send(settings, images[:8])
+        (measured,) = jobs_when(settings, 1)
+        send(settings, images[8:])
+        wait_until(lambda: len(peer.requests) == 6, "both are told")
+        first, second = jobs_when(settings, 2)
+
+    assert measured.state is D
+    assert (first.state, first.reason_code, first.run) == (R, "identity-conflict", 2)
+    assert (second.state, second.reason_code) == (R, "identity-conflict")
+    assert replaced_report(settings, first).endswith("replaced/report.sr.dcm")

@@ -119,7 +119,14 @@ class Steps:
         if job.reason_code == Reason.COMPUTE_FAILED.code:  # a person tries again
             set_aside(folder)
             self._ledger.set_reason(job_id, "", "")
+        if self._refused_code(job) not in ("", job.reason_code):  # known since it was measured
+            set_aside(folder)
         return folder.is_built or self._analyse(self._job(job_id))
+
+    def _refused_code(self, job: Job) -> str:
+        """Why a series is not measured although it was chosen; empty where it is."""
+        verdict = read_verdict(job_folder(self._parts.settings, job.job_id))
+        return verdict.code if verdict and verdict.is_chosen else ""
 
     def _renewed(self, job: Job) -> bool:
         """Analyse a series anew; until that is done its results stay as they are, and valid."""

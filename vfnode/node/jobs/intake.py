@@ -43,7 +43,7 @@ class Intake:
         parts: of the node.
         completeness: hands the series out, and is told what became of them.
         facts: of series, which are read once.
-        begin: begins the analysis of a job, with a priority; again has no effect.
+        begin: begins a run of the analysis of a job, with a priority; again has no effect.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Intake:
         parts: Parts,
         completeness: Completeness,
         facts: FactsCache,
-        begin: Callable[[str, int], None],
+        begin: Callable[[str, int, int], None],
     ) -> None:
         self._parts = parts
         self._completeness = completeness
@@ -103,7 +103,16 @@ class Intake:
                 self._passed_over.append((key, series[key], verdict))
                 continue
             job_id = self._record(key, series[key], verdict)
-            self._begin(job_id, self._priority(facts[key]))
+            self._begin(job_id, self._priority(facts[key]), 1)
+            if verdict.code:
+                self._refuse_earlier(key, series, verdict)
+
+    def _refuse_earlier(self, key: SeriesKey, series: Series, verdict: Verdict) -> None:
+        """Begin what was measured of a series anew, now that its images name two patients."""
+        for job in self._whose.measured_before(key, series):
+            self._set_verdict(job.job_id, verdict)
+            self._parts.ledger.set_run(job.job_id, job.run + 1)
+            self._begin(job.job_id, self._priority(None), job.run + 1)
 
     def _lacks_slices(self, facts: Mapping[SeriesKey, SeriesFacts | None]) -> bool:
         """Whether one of them has a gap that may still be filled."""

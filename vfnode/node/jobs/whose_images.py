@@ -15,7 +15,9 @@ import structlog
 from vfnode.dicom.reading.one_patient import require_one_patient
 from vfnode.dicom.reading.series_key import SeriesKey
 from vfnode.errors import NotEvaluableError, VfnodeError
+from vfnode.node.jobs.job import Job
 from vfnode.node.jobs.job_folder import images_of
+from vfnode.node.jobs.ledger import PASSED
 from vfnode.node.jobs.parts import Parts
 from vfnode.node.jobs.series_choice import Verdict
 from vfnode.spine.reason import Reason
@@ -63,19 +65,31 @@ class WhoseImages:
         except NotEvaluableError as error:
             return Verdict(True, error.code, error.detail)
 
+    def measured_before(self, key: SeriesKey, batch: Series) -> list[Job]:
+        """Earlier jobs on other images of this series, under another patient's name.
+
+        That the series names two patients was not known then: they must be refused as well.
+        """
+        mine = _names(batch[key])
+        found = [
+            job
+            for job in self._parts.ledger.jobs(series_uid=key.series_instance_uid)
+            if _is_namesake(key, job.series_key)
+            and job.stage != PASSED
+            and job.reason_code != Reason.IDENTITY_CONFLICT.code
+            and not mine & self._names_of(job)
+        ]
+        return [job for job in found if _is_refused(job.series_key, job.instances, key, len(mine))]
+
     def _namesakes(self, key: SeriesKey, batch: Series) -> dict[SeriesKey, set[str]]:
         """Names of the images of other patients under the same study and series UID."""
         others = {other: _names(paths) for other, paths in batch.items()}
         for job in self._parts.ledger.jobs(series_uid=key.series_instance_uid):
-            images = images_of(job, self._parts.settings, self._parts.inbox)
-            others.setdefault(job.series_key, set()).update(_names(images))
-        return {
-            other: names
-            for other, names in others.items()
-            if other.patient_digest != key.patient_digest
-            and other.study_instance_uid == key.study_instance_uid
-            and other.series_instance_uid == key.series_instance_uid
-        }
+            others.setdefault(job.series_key, set()).update(self._names_of(job))
+        return {other: names for other, names in others.items() if _is_namesake(key, other)}
+
+    def _names_of(self, job: Job) -> set[str]:
+        return _names(images_of(job, self._parts.settings, self._parts.inbox))
 
     def _same_images(self, pairs: Sequence[tuple[Path, Path]]) -> list[bool]:
         """True if both files of each pair show the same; False if that cannot be said."""
@@ -88,6 +102,23 @@ class WhoseImages:
             log.warning("versions could not be compared", reason=str(error))
             return [False] * len(pairs)
         return same
+
+
+def _is_namesake(key: SeriesKey, other: SeriesKey) -> bool:
+    """Whether the same UIDs stand on another patient's images."""
+    return (
+        other.patient_digest != key.patient_digest
+        and other.study_instance_uid == key.study_instance_uid
+        and other.series_instance_uid == key.series_instance_uid
+    )
+
+
+def _is_refused(key: SeriesKey, count: int, other: SeriesKey, others: int) -> bool:
+    try:
+        require_one_patient(key, {key: count, other: others})
+    except NotEvaluableError:
+        return True
+    return False
 
 
 def _names(paths: Sequence[Path]) -> set[str]:

@@ -42,6 +42,6 @@ class Workflows:
         """Take no more work; what is unfinished then goes on after the next start."""
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience_s)
 
-    def begin(self, job_id: str, priority: int) -> None:
-        """Begin the analysis of a job; nothing if it was begun before."""
-        self._begin.analyse(job_id, 1, 0.0, priority)
+    def begin(self, job_id: str, priority: int, run: int) -> None:
+        """Begin a run of the analysis of a job; nothing if it was begun before."""
+        self._begin.analyse(job_id, run, 0.0, priority)
