@@ -78,7 +78,7 @@ def deliver(
 
 
 def reanalyse(
-    reason: Annotated[str, typer.Option(help="Why, for the log and the job's story.")],
+    reason: Annotated[str, typer.Option(help="Reason, for the log and the job's story.")],
     job: Jobs = None,
     settings: SettingsFile = None,
     since: Since = "",

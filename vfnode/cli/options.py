@@ -33,8 +33,8 @@ Jobs = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be done.")]
-Reason = Annotated[str, typer.Option(help="Why, for the log.")]
-By = Annotated[str, typer.Option(help="Who, for the log; without it the user of the system.")]
+Reason = Annotated[str, typer.Option(help="Reason, for the log.")]
+By = Annotated[str, typer.Option(help="Person, for the log; if absent, the system's user.")]
 
 
 def moment_of(since: str, now: datetime | None = None) -> datetime | None:

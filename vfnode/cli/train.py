@@ -107,7 +107,7 @@ def train(  # noqa: PLR0913, PLR0917 - a parameter an option
 def _recipe(
     role: Role, site: SiteData, images: int | None, label_maps: Path | None
 ) -> Callable[[TrainingOptions], Recipe]:
-    """How a model is trained.
+    """Recipe of a model's training.
 
     Raises:
         TrainingError: a site's CT or label maps for a model that does not learn from them.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def site_data(
     datasets: Sequence[str], share: float, fold: str | None, rounds: int, seed: int
 ) -> SiteData:
-    """What ``vfnode train --data`` names.
+    """Read CT that ``vfnode train --data`` names.
 
     Args:
         datasets: KIND:SOURCE each, as ``vfnode evaluate`` takes them.
@@ -65,7 +65,7 @@ def site_data(
 
 
 def _shipped_reading() -> Read:
-    """What the shipped models see on a CT; they are loaded when the first one is asked for."""
+    """Reading of a CT by the shipped models; they are loaded when the first one is asked for."""
     from vfnode.inference.bundle import models_dir  # noqa: PLC0415
     from vfnode.inference.pipeline import load_pipeline  # noqa: PLC0415
 

@@ -24,7 +24,7 @@ UNDEFORMED = "undeformed"  #: group of the bodies that a data set left as they w
 
 
 class Analyzer(Protocol):
-    """What is evaluated: anything that measures a volume."""
+    """Anything that measures a volume: it is evaluated."""
 
     def analyze(self, volume: CTVolume) -> Analysis:
         """Measure every vertebral body of one CT."""
@@ -33,7 +33,7 @@ class Analyzer(Protocol):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What an analysis says of one body."""
+    """Judgement of an analysis on one body."""
 
     grade: int | None = None  #: 0 to 3; None where the body is measured and not graded
     borderline: bool = False  #: the limit of a moderate deformity lies within the error
@@ -107,7 +107,7 @@ class Case:
 
 
 def reading_of(analysis: Analysis) -> Reading:
-    """What an analysis found, as a reading."""
+    """Findings of an analysis, as a reading."""
     bodies = tuple(
         Body(
             finding.centre_patient_mm,

@@ -19,7 +19,7 @@ CIPHERS_OF_TLS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
 
 
 def server_context(section: TLSSection) -> ssl.SSLContext:
-    """How the node's port answers: it wants a certificate of every caller.
+    """TLS of the node's port: it wants a certificate of every caller.
 
     Raises:
         SettingsError: a file is not given or cannot be used.
@@ -68,7 +68,7 @@ def _stamps(section: TLSSection) -> list[tuple[int, int] | None]:
 
 
 def client_context(section: TLSSection, *, check_host: bool) -> ssl.SSLContext:
-    """How the node calls a destination: it shows its certificate and wants the other's.
+    """TLS of a call to a destination: the node shows its certificate and wants the other's.
 
     Raises:
         SettingsError: a file is not given or cannot be used.

@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Reason(Enum):
-    """Why a series was not evaluated, or what limits its result; (code, meaning)."""
+    """Reasons why a series was not evaluated, or what limits its result; (code, meaning)."""
 
     NO_SPINE = ("no-spine", "No spine was found in the images")
     NO_VERTEBRA = ("no-vertebra", "A spine was found, but no vertebral body could be measured")

@@ -117,7 +117,7 @@ def levels_card(manifest: ModelManifest) -> str:
 
 
 def _data(made: Mapping[str, Any]) -> str:
-    """Whose images the weights have seen."""
+    """Origin of the images that the weights have seen."""
     data = made["data"]
     if isinstance(data, str):
         return f"No patient's image was used; data: {data}. Images are drawn by the program."

@@ -46,7 +46,7 @@ class TrainingOptions:
 
     @property
     def torch_device(self) -> torch.device:
-        """Where the network is trained."""
+        """Device that the network is trained on."""
         wanted = self.device
         if wanted == "auto":
             wanted = "cuda" if torch.cuda.is_available() else "cpu"
@@ -55,7 +55,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What distinguishes the training of one model from that of another."""
+    """Parts in which the training of one model differs from that of another."""
 
     manifest: ModelManifest  #: what is known beforehand; steps, minutes and figures are added
     network: Callable[[], nn.Module]  #: called after the seed is set
@@ -170,7 +170,7 @@ def _with_facts(
 
 
 def _identity(recipe: Recipe, options: TrainingOptions) -> dict[str, Any]:
-    """What must be the same in every run that goes on from one checkpoint."""
+    """Facts that must be the same in every run that goes on from one checkpoint."""
     start = None if options.start_from is None else load_bundle(options.start_from).manifest.sha256
     return {
         "seed": options.seed,

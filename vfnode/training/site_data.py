@@ -75,7 +75,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class SiteData:
-    """What of a site takes part in a training."""
+    """Data of a site that take part in a training."""
 
     datasets: tuple[str, ...] = ()  #: KIND:SOURCE, as on the command line
     everybody: tuple[ReadCT, ...] = ()
@@ -100,7 +100,7 @@ SYNTHETIC_ONLY = SiteData()
 
 
 def facts(site: SiteData) -> str | dict[str, Any]:
-    """What a manifest says about the data: sets, patients, and who was left out."""
+    """Facts about the data for a manifest: sets, patients, and who was left out."""
     if not site.cases:
         return "synthetic only"
     return {

@@ -46,7 +46,7 @@ class Output:
 
     @property
     def is_dicom(self) -> bool:
-        """Whether it is a DICOM object, which destinations can be sent."""
+        """True of a DICOM object, which destinations can be sent."""
         return self.sop_class is not None
 
     def numbered(self, number: int) -> str:
@@ -55,7 +55,7 @@ class Output:
         return f"{stem}-{number:02d}.{suffix}"
 
     def owns(self, file_name: str) -> bool:
-        """Whether a file of a result holds this output, or one object of it."""
+        """True if a file of a result holds this output, or one object of it."""
         stem, suffix = map(re.escape, self.file_name.split(".", 1))
         return re.fullmatch(rf"{stem}(-\d+)?\.{suffix}", file_name) is not None
 
@@ -150,6 +150,6 @@ def grade_of(folder: Path) -> str:
 
 
 def holds_fracture(folder: Path) -> bool:
-    """Whether the result in a folder reports a moderate or severe fracture, or a borderline one."""
+    """True if the result in a folder reports a moderate or severe fracture, or a borderline one."""
     said = json.loads((folder / RESULT_NAME).read_text("utf-8")).get("conclusion") or {}
     return bool(said.get("fractures") or said.get("borderline"))

@@ -58,7 +58,7 @@ def _seen(images: Path, read: Callable[[CTVolume], Reading]) -> Reading:
 
 
 def thin_list(source: Path) -> tuple[ThinCT, ...]:
-    """What ``thin:SOURCE`` names: a case list, a folder of CT, or one CT.
+    """Cases of ``thin:SOURCE``: a case list, a folder of CT, or one CT.
 
     An entry of a list may leave the reading out, and may name the patient (``case``) and what
     must be said where the CT is used (``attribution``: source and licence).

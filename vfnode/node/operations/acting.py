@@ -35,7 +35,7 @@ FINISHED = {JobState.DELIVERED, JobState.REJECTED}
 
 @dataclass(frozen=True)
 class Desk:
-    """Where orders are given: a node's ledger, its workflows, and who gives them."""
+    """Place where orders are given: a node's ledger, its workflows, and the person."""
 
     settings: Settings
     ledger: Ledger

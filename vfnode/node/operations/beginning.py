@@ -62,7 +62,7 @@ class Outside:
         return found
 
     def works_on(self, job_id: str) -> bool:
-        """Whether a workflow of a job runs, or will."""
+        """True if a workflow of a job runs, or will."""
         return job_id in self._alive
 
     def pauses(self, job_id: str) -> list[str]:

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Order:
-    """Who wants something done, and why."""
+    """Person who wants something done, and the reason."""
 
     who: str
     reason: str = ""

@@ -1,4 +1,4 @@
-"""What an order would do, job by job, before anything is done."""
+"""Effect of an order, job by job, before anything is done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Planned:
-    """What an order does to one job."""
+    """Effect of an order on one job."""
 
     job_id: str
     words: str  #: what is done; or why nothing is
