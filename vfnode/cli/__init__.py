@@ -19,6 +19,7 @@ from vfnode.cli.contact_sheet import contact_sheet
 from vfnode.cli.demo import demo
 from vfnode.cli.evaluate import evaluate
 from vfnode.cli.serve import send, serve, settings
+from vfnode.cli.status import echo, status
 from vfnode.cli.train import train
 from vfnode.errors import SettingsError, VfnodeError
 
@@ -38,6 +39,8 @@ for command in (
     demo,
     serve,
     send,
+    status,
+    echo,
     retry,
     deliver,
     reanalyse,

@@ -30,6 +30,7 @@ from vfnode.node.jobs.parts import ComputeService, Parts
 from vfnode.node.jobs.retention import make_room, purge, remove_let_go
 from vfnode.node.jobs.workflows import Workflows
 from vfnode.node.logs import LogFormat, configure_logs
+from vfnode.node.operations.echoing import Echoes
 from vfnode.node.operations.journal import Journal
 from vfnode.node.readiness import ReadinessTeller
 from vfnode.node.receiving.completeness import Completeness, QuietRule
@@ -116,6 +117,7 @@ def running(
             take_up=intake.take_up,
             notice=notice.update,
             watch=lambda: watch(parts.compute, readiness, workflows),
+            echo=lambda: Echoes(parts.ledger.engine).refresh(settings),
             tell_actions=Journal(parts.ledger.engine).tell,
             purge=lambda: purge(parts, completeness),
             remove_let_go=lambda: remove_let_go(parts, completeness),

@@ -17,6 +17,7 @@ SWEEPS_PER_QUIET_TIME = 4  #: so a series waits at most a quarter longer than it
 LONGEST_SWEEP_S = 1.0
 WATCH_S = 10.0
 RETENTION_S = 3600.0
+ECHO_S = 300.0  #: a C-ECHO every five minutes is what monitoring sends as well
 ROOM_S = 20.0  #: in which a fast sender fills two gigabytes
 
 log = structlog.get_logger()
@@ -31,6 +32,7 @@ class Duties:
     notice: Callable[[], None]
     watch: Callable[[], None]
     tell_actions: Callable[[], None]
+    echo: Callable[[], None]
     purge: Callable[[], None]
     remove_let_go: Callable[[], None]
     make_room: Callable[[], None]
@@ -74,6 +76,7 @@ def start_clock(duties: Duties, quiet_s: float) -> Clock:
     clock.every(LONGEST_SWEEP_S, duties.notice)
     clock.every(WATCH_S, duties.watch)
     clock.every(WATCH_S, duties.tell_actions)
+    clock.every(ECHO_S, duties.echo)
     clock.every(RETENTION_S, duties.purge)
     clock.every(ROOM_S, duties.remove_let_go)
     clock.every(ROOM_S, duties.make_room)

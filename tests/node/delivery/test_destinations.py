@@ -127,6 +127,19 @@ def test_every_kind_is_asked_what_it_has(receiver, objects):
 
 
 @each_kind
+def test_every_kind_answers_an_echo_and_gets_nothing(receiver):
+    """Whether it is there is asked without sending; a receiver that is gone says why."""
+    made, held, go_away = receiver
+    destination = make_destination(made, Settings())
+
+    assert destination.echo() == ""
+    assert held() == []
+    go_away()
+    with pytest.raises(DeliveryDeferredError, match=r"does not answer|there is no folder"):
+        destination.echo()
+
+
+@each_kind
 def test_every_kind_defers_when_nobody_is_there(receiver, objects):
     """Not reachable now is no refusal."""
     made, _held, go_away = receiver

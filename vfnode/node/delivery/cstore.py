@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydicom import dcmread
+from pydicom.uid import UID, ExplicitVRLittleEndian
+from pynetdicom.sop_class import (
+    Comprehensive3DSRStorage,
+    SecondaryCaptureImageStorage,
+    Verification,
+)
 
+from vfnode.errors import DeliveryDeferredError
+from vfnode.node.delivery.answers import meaning_of_status
 from vfnode.node.delivery.archive_query import held_by_archive
 from vfnode.node.delivery.association import Peer, association
 from vfnode.node.delivery.object_forms import forms_of
@@ -15,6 +24,11 @@ from vfnode.node.delivery.storage_scu import store
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.settings.settings import Settings
 from vfnode.node.tls import client_context
+
+#: Kinds of object in every result; what else a site may want has other forms or is optional.
+SENT = (Comprehensive3DSRStorage, SecondaryCaptureImageStorage)
+ECHO_S = 10.0  #: that a person waits for an answer
+SUCCESS = 0x0000
 
 
 def peer_of(section: DestinationSection, settings: Settings) -> Peer:
@@ -86,3 +100,25 @@ class CStoreDestination:
             DeliveryRefusedError: it offers no query.
         """
         return held_by_archive(peer_of(self._section, self._settings), objects)
+
+    def echo(self) -> str:
+        """C-ECHO, in an association that proposes the objects of a result.
+
+        Returns:
+            The kinds of object for which it accepts no presentation context.
+
+        Raises:
+            DeliveryError: it does not answer, or lets the node not in.
+        """
+        peer = peer_of(self._section, self._settings)
+        peer = replace(peer, timeout_s=min(peer.timeout_s, ECHO_S), limit_s=3 * ECHO_S)
+        syntax = str(ExplicitVRLittleEndian)
+        kinds = {str(kind) for kind in SENT}
+        with association(peer, {(kind, syntax) for kind in {str(Verification), *kinds}}) as opened:
+            accepted = {str(context.abstract_syntax) for context in opened.accepted_contexts}
+            status = opened.send_c_echo() if str(Verification) in accepted else None
+        if status is not None and status.get("Status") != SUCCESS:
+            told = meaning_of_status(status.Status).words if "Status" in status else "nothing"
+            raise DeliveryDeferredError(f"{peer} answered {told} to C-ECHO")
+        refused = sorted(UID(kind).name for kind in kinds - accepted)
+        return f"accepts no {', no '.join(refused)}" if refused else ""

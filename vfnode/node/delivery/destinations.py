@@ -35,6 +35,16 @@ class Destination(Protocol):
             DeliveryError: it cannot be asked.
         """
 
+    def echo(self) -> str:
+        """Ask it whether it is there, and would take results; nothing is sent.
+
+        Returns:
+            What it would not take; empty where it would take all.
+
+        Raises:
+            DeliveryError: it does not answer, or lets nobody in.
+        """
+
 
 def make_destinations(settings: Settings) -> dict[str, Destination]:
     """The destinations of the settings, by name.

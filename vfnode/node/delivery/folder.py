@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,6 +47,21 @@ class FolderDestination:
                     f"{self._folder} cannot be written: {error.strerror}"
                 ) from error
             on_stored(result, STORED)
+
+    def echo(self) -> str:
+        """Whether the folder is there and can be written.
+
+        Returns:
+            Empty: it takes everything.
+
+        Raises:
+            DeliveryDeferredError: it is not there, or cannot be written.
+        """
+        if not self._folder.is_dir():
+            raise DeliveryDeferredError(f"there is no folder {self._folder}")
+        if not os.access(self._folder, os.W_OK | os.X_OK):
+            raise DeliveryDeferredError(f"{self._folder} cannot be written by this user")
+        return ""
 
     def held(self, objects: Sequence[ResultObject]) -> set[str]:
         """What stands in the folder: a file there is whole."""

@@ -32,6 +32,7 @@ from vfnode.node.tls import client_context
 
 JSON = {"Accept": "application/dicom+json"}
 PROCESSING_FAILURE = 0x0110
+ECHO_S = 10.0  #: that a person waits for an answer
 
 
 class StowDestination:
@@ -77,6 +78,21 @@ class StowDestination:
         """
         deadline = Deadline(self._section.limit_s)
         return {result.sop_instance_uid for result in objects if self._finds(result, deadline)}
+
+    def echo(self) -> str:
+        """A search for one study (QIDO-RS): whoever answers it lets the node in.
+
+        Returns:
+            Empty: what it takes is not negotiated.
+
+        Raises:
+            DeliveryError: it does not answer, or lets the node not in.
+        """
+        answer = exchange(self._archive, "/studies?limit=1", Deadline(ECHO_S), JSON)
+        if answer.code >= HTTPStatus.MULTIPLE_CHOICES:
+            words = meaning_of_http(answer.code).words
+            raise DeliveryDeferredError(f"{self._archive} answered {words}")
+        return ""
 
     def _finds(self, result: ResultObject, deadline: Deadline) -> bool:
         wanted = identifier(result)
