@@ -52,5 +52,9 @@ def test_heights_are_those_that_were_read(figures):
 
 
 def test_the_curve_runs_through_the_bodies(figures):
-    """In-plane distance where the reading covers the spine, mm."""
-    assert all(f["curve_covered"] > 0.85 and f["curve_mm"] <= 3.0 for f in figures)
+    """In-plane distance where the reading covers the spine, mm.
+
+    Beyond the last body the curve goes on in steps of 12 mm: a quarter of what is read in the
+    smallest crop, two bodies.
+    """
+    assert all(f["curve_covered"] > 0.75 and f["curve_mm"] <= 3.0 for f in figures)
