@@ -16,21 +16,30 @@ import numpy as np
 from tests.reference_cases import ABSENT, CASES, compare
 from vfnode.cli.analyze import analyze
 
-COLUMNS = "| case | bodies | found | extra | centre mm | heights mm (a/m/p) | ratio | curve mm |"
+COLUMNS = (
+    "| case | bodies | found | extra | named right | centre mm | heights mm (a/m/p) | ratio"
+    " | curve mm |"
+)
 
 
 def row(figures: dict[str, Any]) -> str:
     """One line of the table."""
     if figures["found"] == 0:
         return (
-            f"| {figures['case']} | {figures['wanted']} | 0 | {len(figures['extra'])} |" + " |" * 4
+            f"| {figures['case']} | {figures['wanted']} | 0 | {len(figures['extra'])} |" + " |" * 5
         )
     heights = "/".join(f"{value:.2f}" for value in figures["height_mae_mm"])
     return (
         f"| {figures['case']} | {figures['wanted']} | {figures['found']} "
-        f"| {len(figures['extra'])} | {figures['centre_mm']:.2f} | {heights} "
+        f"| {len(figures['extra'])} | {named_right(figures)} "
+        f"| {figures['centre_mm']:.2f} | {heights} "
         f"| {figures['ratio_mae']:.3f} | {figures['curve_mm']:.2f} |"
     )
+
+
+def named_right(figures: dict[str, Any]) -> int:
+    """Found bodies whose level is the reader's."""
+    return round(figures["level_accuracy"] * figures["found"])
 
 
 def total(rows: list[dict[str, Any]]) -> str:
@@ -44,8 +53,9 @@ def total(rows: list[dict[str, Any]]) -> str:
     heights = "/".join(f"{value:.2f}" for value in mean("height_mae_mm"))
     wanted = sum(figures["wanted"] for figures in rows)
     extra = sum(len(figures["extra"]) for figures in rows)
+    named = sum(map(named_right, matched))
     return (
-        f"| **all** | {wanted} | {int(found.sum())} | {extra} | {mean('centre_mm'):.2f} "
+        f"| **all** | {wanted} | {int(found.sum())} | {extra} | {named} | {mean('centre_mm'):.2f} "
         f"| {heights} | {mean('ratio_mae'):.3f} | {mean('curve_mm'):.2f} |"
     )
 
@@ -60,7 +70,7 @@ def main() -> None:
             out = Path(folder) / case.name
             analyze([case.images], out)
             rows.append(compare(json.loads((out / "result.json").read_text()), case.reading))
-    print(COLUMNS, "|---|" + "--:|" * 7, *map(row, rows), total(rows), sep="\n")
+    print(COLUMNS, "|---|" + "--:|" * 8, *map(row, rows), total(rows), sep="\n")
 
 
 if __name__ == "__main__":
