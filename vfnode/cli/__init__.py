@@ -17,6 +17,7 @@ from vfnode.cli.analyze import analyze
 from vfnode.cli.check import check
 from vfnode.cli.contact_sheet import contact_sheet
 from vfnode.cli.demo import demo
+from vfnode.cli.doctor import doctor
 from vfnode.cli.evaluate import evaluate
 from vfnode.cli.serve import send, serve, settings
 from vfnode.cli.status import echo, status
@@ -40,6 +41,7 @@ for command in (
     serve,
     send,
     status,
+    doctor,
     echo,
     retry,
     deliver,
