@@ -49,6 +49,16 @@ class Input:
     missing: tuple[int, ...] = ()  #: places of the volume without an image
 
 
+def later(first: int = 30, **changes: object) -> Spoil:
+    """The same change of every slice from ``first`` on."""
+
+    def spoil(paths: list[Path]) -> None:
+        for path in paths[first:]:
+            edit(path, **changes)
+
+    return spoil
+
+
 def each(**changes: object) -> Spoil:
     """The same change of every slice."""
 
@@ -430,6 +440,40 @@ INPUTS: Sequence[Input] = (
         each(StudyInstanceUID="1.2.826.01.007"),
         "repeated byte for byte",
     ),
+    Input("a UID of 65 characters", each(SeriesInstanceUID="1" * 65), "repeated byte for byte"),
+    Input("a UID of letters", each(FrameOfReferenceUID="frame 7"), "repeated byte for byte"),
+    Input(
+        "no study UID",
+        each(StudyInstanceUID=None),
+        "measured; another UID stands for it",
+        (Reason.UID_DERIVED,),
+    ),
+    Input(
+        "the patient's name changes half way",
+        later(PatientName="Other^Person"),
+        "refused",
+        refused=Reason.IDENTITY_CONFLICT,
+    ),
+    Input(
+        "the patient's identifier changes half way",
+        later(PatientID="P-2"),
+        "refused",
+        refused=Reason.IDENTITY_CONFLICT,
+    ),
+    Input(
+        "the birth date changes half way",
+        later(PatientBirthDate="19600101"),
+        "refused",
+        refused=Reason.IDENTITY_CONFLICT,
+    ),
+    Input(
+        "one slice at the end names another patient",
+        later(59, PatientName="Other^Person"),
+        "measured without it",
+        (Reason.IDENTITY_CONFLICT,),
+        slices=59,
+    ),
+    Input("the name is spelt in capitals half way", later(PatientName="TEST^PATIENT"), MEASURED),
     Input("RescaleType MGML", each(RescaleType="MGML"), "refused", refused=Reason.NOT_HU),
     Input("RescaleSlope 0", each(RescaleSlope=0), "refused", refused=Reason.NOT_HU),
     Input("no RescaleIntercept", each(RescaleIntercept=None), "refused", refused=Reason.NOT_HU),

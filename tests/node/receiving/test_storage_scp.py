@@ -260,3 +260,21 @@ def test_a_lossy_ct_is_not_taken_even_where_others_are_dropped(tmp_path):
         association.abort()
 
     assert accepted == []
+
+
+@pytest.mark.skipif(not shutil.which("storescu"), reason="needs DCMTK")
+@pytest.mark.parametrize("uid", ["1.2.826.0.1.3680043.09.1.007", "1.2.3-4", "1" * 65, "study-7"])
+def test_a_scanners_study_uid_is_taken_from_dcmtk_however_it_looks(uid, node, tmp_path):
+    """Leading zeros, text, 65 characters: 0x0000, and filed under what it says."""
+    folder = tmp_path / "odd"
+    for path in write_ct(folder, 2):
+        item = dcmread(path)
+        item.StudyInstanceUID = item.SeriesInstanceUID = uid
+        item.save_as(path)
+
+    sent = storescu(node.port, folder)
+
+    assert sent.returncode == 0, sent.stderr
+    (key,) = node.inbox.series()
+    assert (key.study_instance_uid, key.series_instance_uid) == (uid, uid)
+    assert len(node.inbox.instances(key)) == 2
