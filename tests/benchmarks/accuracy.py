@@ -39,7 +39,8 @@ def row(figures: dict[str, Any]) -> str:
 
 def named_right(figures: dict[str, Any]) -> int:
     """Found bodies whose level is the reader's."""
-    return round(figures["level_accuracy"] * figures["found"])
+    share: float = figures["level_accuracy"]
+    return round(share * figures["found"])
 
 
 def total(rows: list[dict[str, Any]]) -> str:
