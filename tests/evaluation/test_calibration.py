@@ -104,4 +104,4 @@ def test_the_shipped_errors_are_those_of_the_shipped_second_look():
     said = json.loads((folder / FOLDER / ERRORS_NAME).read_text("utf-8"))
 
     assert said["keypoints"] == read_manifest(folder / "keypoints").sha256
-    assert read_errors(folder / FOLDER).spread > 0
+    assert read_errors(folder / FOLDER)[0].spread > 0

@@ -1,5 +1,7 @@
 """The pipeline from a CT to a report, with the shipped weights on a synthetic CT."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -153,3 +155,13 @@ def test_without_bodies_the_curve_stays():
     curve = kyphotic_curve(150.0, 6.0)
 
     assert curve_through(curve, np.zeros((0, 3, 2, 3))) is curve
+
+
+def test_weights_that_the_judge_was_not_calibrated_with_are_told(pipeline, analysis, chest):
+    """Errors and probabilities of another second look: shown, with a note."""
+    judge = replace(pipeline.judge, calibrated_with="another")
+
+    other = replace(pipeline, judge=judge).analyze(chest.volume)
+
+    assert Reason.UNCALIBRATED in other.report.quality
+    assert Reason.UNCALIBRATED not in analysis.report.quality

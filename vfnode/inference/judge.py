@@ -74,6 +74,7 @@ class Judge:
 
     profile: LevelProfile
     errors: ErrorModel
+    calibrated_with: str  #: sha256 of the second look that the errors were measured with
     limits: GenantLimits
 
     def judge(self, volume: CTVolume, bodies: Bodies) -> tuple[Judgement, ...]:
@@ -136,7 +137,7 @@ def load_judge(folders: tuple[Path, ...], limits: GenantLimits) -> Judge:
     for folder in folders:
         path = folder / FOLDER
         if path.is_dir():
-            return Judge(read_profile(path), read_errors(path), limits)
+            return Judge(read_profile(path), *read_errors(path), limits)
     raise ModelError(f"no {FOLDER} in {' or '.join(map(str, folders))}")
 
 
@@ -145,9 +146,11 @@ def read_profile(folder: Path) -> LevelProfile:
     return _parsed(folder / LEVELS_NAME, LevelProfile.from_dict)
 
 
-def read_errors(folder: Path) -> ErrorModel:
-    """Error model from a judgement folder."""
-    return _parsed(folder / ERRORS_NAME, ErrorModel.from_dict)
+def read_errors(folder: Path) -> tuple[ErrorModel, str]:
+    """Error model from a judgement folder, and the sha256 of the second look that it is of."""
+    return _parsed(
+        folder / ERRORS_NAME, lambda data: (ErrorModel.from_dict(data), str(data["keypoints"]))
+    )
 
 
 def _parsed(path: Path, parse: Callable[[Mapping[str, Any]], T]) -> T:

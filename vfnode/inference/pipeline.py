@@ -91,7 +91,11 @@ class Pipeline:
             models=self.models,
             spine=curve,
             vertebrae=findings,
-            quality=(*quality_of(canonical, findings, self.judge.limits), *notes),
+            quality=(
+                *quality_of(canonical, findings, self.judge.limits),
+                *notes,
+                *self._uncalibrated(),
+            ),
             limits=self.judge.limits,
             timing_s=timing,
         )
@@ -171,6 +175,12 @@ class Pipeline:
             named.confidence[kept],
         )
         return replace(bodies.keep(kept), levels=levels)
+
+    def _uncalibrated(self) -> tuple[Reason, ...]:
+        """Said where the judge knows the errors of another second look than this one."""
+        own = self.keypoints_model.manifest.sha256
+        known = self.looks > 0 and own == self.judge.calibrated_with
+        return () if known else (Reason.UNCALIBRATED,)
 
     def _refusal(self, reason: Reason, timing: dict[str, float]) -> FractureReport:
         return FractureReport(

@@ -30,6 +30,10 @@ class Reason(Enum):
         "outside-graded-levels",
         "Outside the levels that are graded; measured only",
     )
+    UNCALIBRATED = (
+        "uncalibrated",
+        "Errors and probabilities were calibrated with other weights",
+    )
     BODY_NOT_FOUND = (
         "body-not-found",
         "A vertebral body between two others was not found",
