@@ -37,7 +37,7 @@ def doctor(settings: SettingsFile = None) -> None:
 
 
 def check_lines(check: Check) -> Iterator[str]:
-    """What was seen, and below it what to do."""
+    """Lines of one check: what was seen, and below it what to do."""
     yield paragraph(f"  {check.name:14}{SIGNS[check.level]}", check.seen, LABEL)
     if check.remedy:
         yield paragraph("", f"-> {check.remedy}", LABEL)

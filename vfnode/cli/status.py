@@ -30,7 +30,7 @@ def status(
     settings: SettingsFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """How the node stands, on one screen.
+    """Show how the node stands, on one screen.
 
     Ends with 0 where all is well, 1 for a warning, 2 where something does not work: as
     monitoring (Nagios, Icinga) wants it.

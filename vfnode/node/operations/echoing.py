@@ -1,4 +1,4 @@
-"""Whether destinations answer: asked by a person, and by the node every few minutes."""
+"""Echoes of destinations: asked by a person, and by the node every few minutes."""
 
 from __future__ import annotations
 

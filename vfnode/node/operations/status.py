@@ -1,4 +1,4 @@
-"""How a node stands: what an operator, and monitoring, look at first."""
+"""The state of a node in a screen: what an operator, and monitoring, look at first."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOT_OVER = ("WAITING", "RUNNING")
 
 
 class Level(IntEnum):
-    """How bad something is, as monitoring counts it; also the exit code."""
+    """Severity as monitoring counts it; also the exit code."""
 
     OK = 0
     WARNING = 1
@@ -56,7 +56,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Status:
-    """How a node stands."""
+    """The state of a node at one moment."""
 
     at: datetime
     parts: tuple[Part, ...]
@@ -72,7 +72,7 @@ class Status:
 
 
 def status_without_database(settings: Settings, trouble: str, now: datetime) -> Status:
-    """What can be told while the database cannot be read."""
+    """The parts that can be told while the database cannot be read."""
     database = Part("database", Level.CRITICAL, trouble)
     return Status(now, (_receiver(settings), _child(settings), database), (), (), (), ())
 
