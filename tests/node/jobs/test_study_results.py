@@ -14,6 +14,7 @@ from vfnode.node.delivery.storage_scu import send_files
 from vfnode.node.jobs.admin import list_jobs
 from vfnode.node.jobs.job_folder import job_folder
 from vfnode.node.jobs.job_state import FINAL, JobState
+from vfnode.node.jobs.ledger import Ledger
 from vfnode.node.settings.destination import DestinationSection
 from vfnode.node.testing.ports import free_port
 from vfnode.node.testing.storage_peer import StoragePeer
@@ -76,6 +77,14 @@ def replaced_report(settings, job):
     return result["replaces"]
 
 
+def story_of(settings, job):
+    ledger = Ledger.open(settings.database_url)
+    try:
+        return [event.text for event in ledger.history.of(job.job_id)]
+    finally:
+        ledger.close()
+
+
 def report_of(settings, job):
     return job_folder(settings, job.job_id).results / "report.sr.dcm"
 
@@ -94,6 +103,8 @@ def test_a_corrected_patient_gets_a_new_version_that_names_the_first(tmp_path, p
 
     assert (first.state, second.state, second.replaces) == (D, D, first.job_id)
     assert replaced_report(settings, second) == str(report_of(settings, first))
+    assert f"report is replaced by that of job {second.job_id}" in story_of(settings, first)
+    assert f"report replaces that of job {first.job_id}" in story_of(settings, second)
     assert len(set(peer.requests)) == 4
     keyword, value = next(iter(change.items()))
     assert dcmread(report_of(settings, second)).get(keyword) in (value, None)

@@ -100,8 +100,10 @@ class Ledger(DeliveryEntries):
         self._update(jobs, {"job_id": job_id}, grade=grade)
 
     def set_replaces(self, job_id: str, replaced: str) -> None:
-        """The report of a job replaces that of another one."""
+        """The report of a job replaces that of another one; the story of both says so."""
         self._update(jobs, {"job_id": job_id}, replaces=replaced)
+        self.history.note(job_id, EventKind.STAGE, f"report replaces that of job {replaced}")
+        self.history.note(replaced, EventKind.STAGE, f"report is replaced by that of job {job_id}")
 
     def set_may_be_held(self, job_id: str) -> None:
         """Its results may have been sent before this database was made."""

@@ -99,7 +99,8 @@ class ResultBuilder:
         earlier = predecessor(self._parts, job)
         if earlier is None or not self._is_whole(earlier):
             return None
-        self._parts.ledger.set_replaces(job.job_id, earlier.job_id)
+        if not job.replaces:
+            self._parts.ledger.set_replaces(job.job_id, earlier.job_id)
         return job_folder(self._parts.settings, earlier.job_id).results / name
 
     def _is_whole(self, other: Job) -> bool:
