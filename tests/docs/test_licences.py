@@ -5,7 +5,7 @@ import re
 from tests.docs.licences import NOTICE, ROOT, licences, with_licences
 
 #: Weak copyleft, on the library itself: used unmodified, each of them replaceable. NOTICE says so.
-WEAK = {"certifi": "MPL-2.0", "psycopg": "LGPL-3.0-only", "psycopg-binary": "LGPL-3.0-only"}
+WEAK = {"psycopg": "LGPL-3.0-only", "psycopg-binary": "LGPL-3.0-only"}
 COPYLEFT = re.compile(r"GPL|General Public|MPL|EUPL|CDDL|EPL|CC-BY-SA|CC-BY-NC|unknown", re.I)
 
 

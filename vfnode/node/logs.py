@@ -25,11 +25,9 @@ LogFormat = Literal["json", "console"]
 #: person who runs a node, or may quote what a message says.
 LIBRARY_LEVELS = {
     "dbos": logging.WARNING,
-    "dicomweb_client": logging.ERROR,
     "pynetdicom": logging.ERROR,
     "pydicom": logging.ERROR,
     "sqlalchemy": logging.WARNING,
-    "urllib3": logging.ERROR,
 }
 #: Libraries that read patients' data: of their lines only the place is kept.
 READ_PATIENTS = ("pydicom", "highdicom", "PIL", "nibabel")

@@ -64,6 +64,46 @@ def test_who_gives_no_answer_is_called_again_later(behaviour, objects):
         connection.close()
 
 
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [("no-such-host.invalid", "cannot be resolved"), ("pacs..hospital", "cannot be a host name")],
+)
+def test_a_name_that_does_not_resolve_is_tried_again_later(host, words, objects):
+    """A name server may be away for a second, and a typing error is told in words."""
+    section = DestinationSection(name="pacs", ae_title="PACS", host=host, timeout_s=1)
+
+    with pytest.raises(DeliveryDeferredError, match=words):
+        CStoreDestination(section, Settings()).send(objects, lambda _each, _status: None)
+
+
+@pytest.mark.parametrize("drip", [b"\0", b"\x02\0\0\0\0\x02ab"])
+def test_a_dripping_pacs_is_hung_up_on_at_the_time_of_the_attempt(drip, objects):
+    """Eight bytes of an answer, and then single ones: it held a slot for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            wire, _ = listener.accept()
+            with wire:
+                wire.sendall(b"\x02\0\0\x0f\0\0ab")
+                while True:
+                    try:
+                        wire.sendall(drip)
+                    except OSError:
+                        return
+                    time.sleep(0.05)
+
+        threading.Thread(target=serve, daemon=True).start()
+        port = listener.getsockname()[1]
+        section = DestinationSection(
+            name="pacs", ae_title="PACS", port=port, timeout_s=5, attempt_timeout_s=2
+        )
+        began_s = time.monotonic()
+        with pytest.raises(DeliveryDeferredError):
+            CStoreDestination(section, Settings()).send(objects, lambda _each, _status: None)
+
+    assert time.monotonic() - began_s < 6
+
+
 @pytest.fixture
 def pacs():
     """Start a storage SCP with a handler of C-STORE; its port."""
