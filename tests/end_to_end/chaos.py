@@ -127,8 +127,11 @@ def faults_of(outcome: Outcome) -> list[str]:
             told = {r.sop_instance_uid for j in jobs for r in j.receipts if r.destination == name}
             if lies := told - sick.truth.held:
                 found.append(f"{name}: receipts for {len(lies)} objects that it does not hold")
-        if sick.truth.sent_again:
-            found.append(f"{name}: {len(sick.truth.sent_again)} objects sent again")
+        receipts = [r for j in outcome.well for r in j.receipts if r.destination == name]
+        for receipt in receipts:
+            came = sick.truth.arrivals[receipt.sop_instance_uid]
+            if any(moment > receipt.stored_at for moment in came):
+                found.append(f"{name}: an object was sent again although it had a receipt")
         if len(sick.truth.held) != OBJECTS * len(outcome.well):
             found.append(f"{name}: holds {len(sick.truth.held)} objects")
     for job in outcome.sick:

@@ -2,8 +2,9 @@
 
 import random
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 Card = TypeVar("Card")
@@ -48,22 +49,16 @@ class Deck(Generic[Card]):
 
 @dataclass
 class Truth:
-    """What a destination holds, and what it has said."""
+    """What a destination holds, and when each object came."""
 
     held: set[str] = field(default_factory=set)
-    confirmed: set[str] = field(default_factory=set)  #: the sender has been told that it is held
-    sent_again: set[str] = field(default_factory=set)  #: came although that had been confirmed
+    arrivals: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def arrived(self, uid: str) -> None:
         with self.lock:
-            if uid in self.confirmed:
-                self.sent_again.add(uid)
+            self.arrivals[uid].append(datetime.now(UTC))
 
     def keep(self, uid: str) -> None:
         with self.lock:
             self.held.add(uid)
-
-    def confirm(self, uid: str) -> None:
-        with self.lock:
-            self.confirmed.add(uid)

@@ -162,8 +162,6 @@ class SickPacs:
         self.truth.arrived(uid)
         if card.stores:
             self.truth.keep(uid)
-            if not card.mute and not card.late_s:
-                self.truth.confirm(uid)
         return card.status
 
     def _find(self, event):
@@ -175,8 +173,6 @@ class SickPacs:
             found = Dataset()
             found.QueryRetrieveLevel = "IMAGE"
             found.SOPInstanceUID = uid
-            if uid == asked:
-                self.truth.confirm(uid)
             yield 0xFF00, found
 
     def _listen(self) -> None:

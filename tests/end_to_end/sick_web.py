@@ -225,14 +225,11 @@ class Handler(BaseHTTPRequestHandler):
         asked = re.findall(r"SOPInstanceUID=([0-9.]+)", self.path)
         with self.server.truth.lock:
             held = [uid for uid in asked if uid in self.server.truth.held]
-        for uid in held:
-            self.server.truth.confirm(uid)
         found = [{"00080018": {"vr": "UI", "Value": [uid]}} for uid in held]
         self.reply(200, json.dumps(found))
 
     def keep(self, uid: str) -> None:
         self.server.truth.keep(uid)
-        self.server.truth.confirm(uid)
 
     def reply(
         self, code: int, body: str = "", kind: str = "application/dicom+json", **headers: str

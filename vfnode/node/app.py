@@ -44,6 +44,7 @@ from vfnode.node.start import PATIENCE_S, Start
 MEGABYTE = 1_000_000
 EXIT_DONE, EXIT_ERROR, EXIT_SETTINGS = 0, 1, 78  #: 78: EX_CONFIG of sysexits.h
 RECEIVING_PATIENCE_S = 10.0  #: that a stopping node has for senders in mid-series
+SIGNAL_LOOK_S = 0.5
 DELIVERY_PATIENCE_S = 5  #: and for results on their way
 
 log = structlog.get_logger()
@@ -71,7 +72,9 @@ def run(
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold patients' images
     try:
         with running(settings, program, Start(PATIENCE_S, stop)):
-            stop.wait()
+            # The kernel may give a signal to any thread, and Python acts on it in this one alone.
+            while not stop.wait(SIGNAL_LOOK_S):
+                pass
     except VfnodeError as error:
         if not stop.is_set():
             log.critical("not started", reason=str(error))
