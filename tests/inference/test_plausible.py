@@ -157,7 +157,7 @@ def test_a_patient_on_the_head_is_refused(volumes, levels_model, case, upside_do
 
 
 @pytest.mark.parametrize(
-    ("kept", "notes"), [(slice(6, None), (Reason.SPINE_NOT_COVERED,)), (slice(1, None), ())]
+    ("kept", "notes"), [(slice(7, None), (Reason.SPINE_NOT_COVERED,)), (slice(1, None), ())]
 )
 def test_spine_without_bodies_is_told(volumes, kept, notes):
     """Where the images go on over more than three bodies."""
