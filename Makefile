@@ -51,6 +51,7 @@ soak: setup-test test-peers  ## 300 studies from four senders at once, through t
 
 hostile: setup-test  ## hostile input, 10,000 cases each and 5,000 connections
 	VFNODE_HOSTILE=20 OMP_NUM_THREADS=1 $(BIN)/pytest tests/node/receiving/test_hostile.py
+	VFNODE_HOSTILE=17 OMP_NUM_THREADS=1 $(BIN)/pytest tests/end_to_end/test_any_ct.py
 
 B := tests/benchmarks
 

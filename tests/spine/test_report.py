@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.factories import CUT, make_analysis
 from vfnode.spine.curve import SpineCurve
 from vfnode.spine.expected_heights import Expectation
 from vfnode.spine.finding import VertebraFinding
@@ -115,3 +116,18 @@ def test_a_finding_derives_its_numbers_from_its_points():
     """Heights are lengths in the patient, so they can be checked with a ruler."""
     assert finding(20, 0).heights_mm == pytest.approx([20, 25, 25])
     assert finding(20, 0).grade is GenantGrade.MILD
+
+
+def test_nothing_is_told_of_points_beyond_the_images():
+    """No height, no ratio; what was seen stays, and a file gives the same back."""
+    seen = np.ones((3, 2), bool)
+    seen[0, 0] = False
+    whole = make_analysis((CUT,)).report
+    report = replace(whole, vertebrae=(replace(whole.vertebrae[0], seen=seen),))
+
+    told = report.to_dict()["vertebrae"][0]
+
+    assert told["heights_mm"] == {"anterior": None, "middle": 20.0, "posterior": 20.0}
+    assert told["height_ratio"] is told["loss_own"] is None
+    assert told["seen"]["anterior"] == {"superior": False, "inferior": True}
+    assert FractureReport.from_dict(report.to_dict()).to_dict() == report.to_dict()

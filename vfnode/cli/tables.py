@@ -35,17 +35,22 @@ def vertebrae_table(result: dict[str, Any]) -> Table:
     for heading in ("body", *COLUMNS, "ratio", "grade", "type"):
         table.add_column(heading, justify="left" if heading in ("body", "type") else "right")
     for ordinal, vertebra in enumerate(result["vertebrae"], 1):
-        heights = [f"{vertebra['heights_mm'][name]:.1f}" for name in COLUMNS]
+        heights = [_number(vertebra["heights_mm"][name], 1) for name in COLUMNS]
         withheld = vertebra["not_evaluable"]
         table.add_row(
             vertebra_name(vertebra, ordinal),
             *heights,
-            f"{vertebra['height_ratio']:.2f}",
+            _number(vertebra["height_ratio"], 2),
             grade_shown(vertebra),
             vertebra["deformity"] if withheld is None else withheld["code"],
             style=style_of(vertebra),
         )
     return table
+
+
+def _number(value: float | None, decimals: int) -> str:
+    """A number, or a dash where nothing was seen that could be measured."""
+    return "-" if value is None else f"{value:.{decimals}f}"
 
 
 def patient_line(result: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from vfnode.spine.conclusion import body_missing
 from vfnode.spine.finding import VertebraFinding
 from vfnode.spine.genant import GenantLimits
 from vfnode.spine.reason import Reason
+from vfnode.spine.seen import seen_keypoints
 from vfnode.spine.vertebra import VertebralLevel
 from vfnode.spine.volume import CTVolume, FloatArray
 
@@ -20,6 +21,7 @@ def findings_of(
 ) -> tuple[VertebraFinding, ...]:
     """One finding a body; ``drawn_mm`` (n, 3, 2, 2) are its points on the picture."""
     judged = judge.judge(volume, bodies)
+    seen = seen_keypoints(volume, bodies.keypoints_mm)
     return tuple(
         VertebraFinding(
             level=VertebralLevel(bodies.levels.shown[i]),
@@ -32,6 +34,7 @@ def findings_of(
             expectation=judged[i].expectation,
             probability_moderate=judged[i].probability_moderate,
             is_borderline=judged[i].is_borderline,
+            seen=seen[i],
             limits=judge.limits,
         )
         for i in range(len(drawn_mm))

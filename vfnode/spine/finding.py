@@ -22,10 +22,17 @@ from vfnode.spine.genant import (
     ratio_in_itself,
     ratio_to_expected,
 )
-from vfnode.spine.named_columns import columns_array, named_points, of_columns, points_array
+from vfnode.spine.named_columns import (
+    columns_array,
+    flags_array,
+    named_flags,
+    named_points,
+    of_columns,
+    points_array,
+)
 from vfnode.spine.reason import Reason
-from vfnode.spine.vertebra import VertebralLevel, heights_mm
-from vfnode.spine.volume import FloatArray
+from vfnode.spine.vertebra import COLUMNS, VertebralLevel, heights_mm
+from vfnode.spine.volume import BoolArray, FloatArray
 
 #: Middle over posterior height of a healthy body, median of the reference readings.
 USUAL_MIDDLE = 0.9
@@ -50,6 +57,8 @@ class VertebraFinding:
     expectation: Expectation | None = None  #: None where too few bodies were found
     probability_moderate: float | None = None  #: of a moderate or severe deformity
     is_borderline: bool = False  #: the moderate limit lies within the error
+    #: Keypoints that lie on images; heights between others are told to nobody.
+    seen: BoolArray = field(default_factory=lambda: np.ones((3, 2), bool))
     limits: GenantLimits = field(default_factory=GenantLimits)
 
     def __post_init__(self) -> None:
@@ -58,7 +67,12 @@ class VertebraFinding:
         if self.uncertainty_mm.shape != (3,):
             raise GeometryError("a finding has one uncertainty a height, shape (3,)")
         height_ratio(self.heights_mm)
-        for array in (self.keypoints_patient_mm, self.keypoints_sagittal_mm, self.uncertainty_mm):
+        for array in (
+            self.keypoints_patient_mm,
+            self.keypoints_sagittal_mm,
+            self.uncertainty_mm,
+            self.seen,
+        ):
             array.setflags(write=False)
 
     @property
@@ -75,6 +89,16 @@ class VertebraFinding:
     def heights_mm(self) -> FloatArray:
         """Anterior, middle, posterior height in patient space; (3,) mm."""
         return heights_mm(self.keypoints_patient_mm)
+
+    @property
+    def columns_seen(self) -> BoolArray:
+        """Anterior, middle, posterior: True if both ends of the height lie on images; (3,)."""
+        return np.asarray(self.seen.all(1))
+
+    @property
+    def is_seen(self) -> bool:
+        """True if all six keypoints lie on images."""
+        return bool(self.seen.all())
 
     @property
     def height_ratio(self) -> float:
@@ -187,16 +211,35 @@ class VertebraFinding:
             "objectness": round(self.objectness, 4),
             "keypoints_patient_mm": named_points(self.keypoints_patient_mm),
             "keypoints_sagittal_mm": named_points(self.keypoints_sagittal_mm),
-            "heights_mm": of_columns(self.heights_mm, 3),
+            "seen": named_flags(self.seen),
+            "heights_mm": self._heights_seen(),
             "uncertainty_mm": of_columns(self.uncertainty_mm, 3),
             "expected": None if self.expectation is None else self.expectation.to_dict(),
-            "height_ratio": round(self.height_ratio, 4),
-            "height_loss_posterior": round(height_loss_posterior(self.heights_mm), 4),
-            "loss_own": round(self.loss_own, 4),
-            "loss_expected": None if self.loss_expected is None else round(self.loss_expected, 4),
+            **self._losses_dict(),
             **self._judgement_dict(),
             "complete": self.complete,
             "not_evaluable": self.withheld.to_dict() if self.withheld else None,
+        }
+
+    def _heights_seen(self) -> dict[str, float | None]:
+        """Heights by column; null where an end lies beyond the images."""
+        heights = of_columns(self.heights_mm, 3)
+        return {
+            column: heights[column] if seen else None
+            for column, seen in zip(COLUMNS, self.columns_seen, strict=True)
+        }
+
+    def _losses_dict(self) -> dict[str, float | None]:
+        """Ratio and losses; null throughout where a keypoint lies beyond the images."""
+        values = {
+            "height_ratio": self.height_ratio,
+            "height_loss_posterior": height_loss_posterior(self.heights_mm),
+            "loss_own": self.loss_own,
+            "loss_expected": self.loss_expected,
+        }
+        return {
+            name: round(value, 4) if self.is_seen and value is not None else None
+            for name, value in values.items()
         }
 
     def _judgement_dict(self) -> dict[str, Any]:
@@ -226,6 +269,7 @@ class VertebraFinding:
             expectation=None if expected is None else Expectation.from_dict(expected),
             probability_moderate=data["probability_moderate"],
             is_borderline=bool(data["borderline"]),
+            seen=flags_array(data["seen"]),
             limits=limits,
         )
 

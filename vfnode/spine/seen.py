@@ -24,7 +24,7 @@ def lies_on_images(volume: CTVolume, keypoints_mm: FloatArray) -> BoolArray:
         volume: the CT, with what of it is image.
         keypoints_mm: (n, 3, 2, 3) LPS.
     """
-    points = _body_points(keypoints_mm)
+    points = body_points(keypoints_mm)
     missing = ~volume.shows(points) | _is_filling(volume, points)
     return np.asarray(~np.any(missing & volume.contains(points), axis=(1, 2)))
 
@@ -34,7 +34,7 @@ def seen_keypoints(volume: CTVolume, keypoints_mm: FloatArray) -> BoolArray:
     return np.asarray(volume.shows(keypoints_mm) & ~_is_filling(volume, keypoints_mm))
 
 
-def _body_points(keypoints_mm: FloatArray) -> FloatArray:
+def body_points(keypoints_mm: FloatArray) -> FloatArray:
     """Points over each body and a margin beyond both endplates; (n, _ACROSS, _DOWN, 3)."""
     across = np.linspace(0.0, 2.0, _ACROSS)
     low = np.minimum(across.astype(int), 1)

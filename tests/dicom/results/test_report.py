@@ -1,6 +1,7 @@
 """What the Structured Report says, in codes and in numbers."""
 
 import json
+from dataclasses import replace
 
 import highdicom
 import numpy as np
@@ -8,6 +9,8 @@ import pydicom
 import pytest
 
 from tests.dicom.answers import ANALYSES, coded, groups, items
+from tests.factories import CREATED, CUT, NORMAL, make_analysis, make_series
+from vfnode.dicom.results.outputs import build_and_write
 from vfnode.spine.vertebra import COLUMNS
 
 
@@ -143,3 +146,19 @@ def test_highdicom_reads_the_report_back(result):
     found = report.content.get_image_measurement_groups()
 
     assert [group.tracking_identifier for group in found[1:]] == ["T7", "T8", "T9", "T10", "T11"]
+
+
+def test_a_height_beyond_the_images_is_neither_sent_nor_drawn(tmp_path):
+    """Of a body that the border cuts: two heights in the SR, in the table and on the picture."""
+    seen = np.ones((3, 2), bool)
+    seen[0] = False
+    whole = make_analysis((NORMAL, CUT))
+    cut = replace(whole.report.vertebrae[1], seen=seen)
+    analysis = replace(
+        whole, report=replace(whole.report, vertebrae=(whole.report.vertebrae[0], cut))
+    )
+
+    build_and_write(analysis, make_series(tmp_path / "ct"), tmp_path / "out", created=CREATED)
+
+    report = pydicom.dcmread(tmp_path / "out" / "report.sr.dcm")
+    assert [len(list(items(group, "121207"))) for group in groups(report)[1:]] == [3, 2]

@@ -94,7 +94,10 @@ def frames_of_reference(results: ResultSet) -> Findings:
 
 
 def heights(results: ResultSet) -> Findings:
-    """A vertebra has three heights at its own site, each as long as its line."""
+    """A vertebra has its heights at its own site, each as long as its line.
+
+    All three of a graded one; of another those that lie on images.
+    """
     for checked in results.reports:
         for group in checked.groups[1:]:
             yield from ((checked.name, text) for text in _height_findings(group, _spacing(results)))
@@ -108,8 +111,10 @@ def _height_findings(group: Dataset, pixel_mm: dict[str, float]) -> Iterator[str
         for found in sites
         for child in (children(found[0], MODIFIER) if found else [])
     ]
-    if modifiers != [concept(column).value for column in COLUMNS]:
-        yield "a vertebra has not the three heights anterior, middle, posterior"
+    wanted = [concept(column).value for column in COLUMNS]
+    is_graded = not children(group, concept("not_graded").value)
+    if modifiers != [column for column in wanted if is_graded or column in modifiers]:
+        yield "a vertebra has not the heights anterior, middle, posterior, in this order"
     own = [code_of(item, "ConceptCodeSequence") for item in children(group, SITE)]
     if any(code_of(item, "ConceptCodeSequence") not in own for found in sites for item in found):
         yield "a height has another site than its vertebra"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -117,13 +118,16 @@ def _ct_part(hu: FloatImage, step: float, place: Geometry) -> Canvas:
 def _draw_body(
     canvas: Canvas, points: FloatArray, finding: VertebraFinding, pixel_mm: float
 ) -> None:
-    """Hexagon and three segments of one body; ``points`` (3, 2, 2) in the canvas's pixels."""
+    """Hexagon and segments of one body, as far as they lie on images.
+
+    ``points`` (3, 2, 2) are in the canvas's pixels.
+    """
     measures = layout()["segment_mm"]
     ink = grade_colour(finding)
     _draw_outline(canvas, points, finding, pixel_mm)
     abnormal = finding.is_deformed
     width = measures["width_abnormal" if abnormal else "width"] / pixel_mm
-    for superior, inferior in points:
+    for superior, inferior in points[finding.columns_seen]:
         canvas.line([_point(superior), _point(inferior)], ink, width)
         along = inferior - superior
         across = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-6)
@@ -139,12 +143,18 @@ def _draw_outline(
     pixel_mm: float,
     line: str = "outline",
 ) -> None:
-    """Hexagon of one body; ``points`` (3, 2, 2) in the canvas's pixels, ``line`` of segment_mm."""
+    """Hexagon of one body, between keypoints that lie on images.
+
+    ``points`` (3, 2, 2) are in the canvas's pixels; ``line`` is one of segment_mm.
+    """
     red, green, blue, _ = grade_colour(finding)
     hexagon = [*points[:, 0], *points[::-1, 1], points[0, 0]]
+    seen = [*finding.seen[:, 0], *finding.seen[::-1, 1], finding.seen[0, 0]]
     width = layout()["segment_mm"][line] / pixel_mm
-    alpha = 140 if line == "outline" else 255
-    canvas.line([_point(p) for p in hexagon], (red, green, blue, alpha), width)
+    ink = (red, green, blue, 140 if line == "outline" else 255)
+    for (start, from_seen), (end, to_seen) in pairwise(zip(hexagon, seen, strict=True)):
+        if from_seen and to_seen:
+            canvas.line([_point(start), _point(end)], ink, width)
 
 
 def grade_colour(finding: VertebraFinding) -> Colour:

@@ -26,6 +26,7 @@ from vfnode.spine.vertebra import COLUMNS
 from vfnode.spine.volume import FloatArray
 
 #: Leaders end this far from the measured line, pixels.
+UNSEEN = "–"  #: in place of a height whose ends are not both on images
 BESIDE = np.array([4.0, 0.0])
 EXPECTED_SIGN = "*"  #: behind a loss against the expected heights
 
@@ -143,8 +144,10 @@ def _write_rows(
     for row in _rows(report, place, bodies):
         _write_severity(page, row.finding, row.y, facts.language)
         ink = colour("text" if row.finding.is_graded else "not_graded")
-        for name, height in zip(COLUMNS, row.finding.heights_mm, strict=True):
-            page.text((columns[name], row.y), f"{height:.1f}", ink, "regular row", "rm")
+        seen = row.finding.columns_seen
+        for name, height, is_seen in zip(COLUMNS, row.finding.heights_mm, seen, strict=True):
+            text = f"{height:.1f}" if is_seen else UNSEEN
+            page.text((columns[name], row.y), text, ink, "regular row", "rm")
         start = (columns["posterior"] + 8.0, row.y)
         _draw_leader(page, start, row.body[0].mean(0) - BESIDE, place.left_px)
         _write_level(page, row, place, facts)

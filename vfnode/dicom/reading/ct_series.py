@@ -69,6 +69,12 @@ class CTSeries(SeriesSource):
     left_out: tuple[LeftOut, ...] = ()  #: images of the series that are not measured
     notes: tuple[Reason, ...] = ()  #: what the headers say that limits a result
 
+    @property
+    def covered_mm(self) -> float:
+        """Length of the patient that images show, along the axis of the slices."""
+        step_mm = float(self.volume.spacing_mm[self.volume.slice_axis])
+        return float(np.count_nonzero(self.volume.is_image)) * step_mm
+
     def instance_at(self, point_mm: FloatArray) -> SourceInstance:
         """The slice nearest to a patient point (3,), LPS mm."""
         return self.place_of(point_mm).instance

@@ -116,7 +116,10 @@ def _heights(finding: VertebraFinding) -> list[dict[str, Any]]:
             },
             "valueQuantity": _quantity(round(float(height), 3), "millimetre"),
         }
-        for column, height in zip(COLUMNS, finding.heights_mm, strict=True)
+        for column, height, seen in zip(
+            COLUMNS, finding.heights_mm, finding.columns_seen, strict=True
+        )
+        if seen
     ]
 
 

@@ -78,7 +78,8 @@ def _flatten(report: Dataset, picture: Dataset, result: dict[str, Any]) -> None:
     groups = children(report, MEASUREMENTS)[0].ContentSequence
     for vertebra, group in zip(result["vertebrae"], groups[1:], strict=True):
         points = vertebra["keypoints_sagittal_mm"]
-        for column, item in zip(COLUMNS, children(group, HEIGHT), strict=True):
+        seen = [column for column in COLUMNS if vertebra["heights_mm"][column] is not None]
+        for column, item in zip(seen, children(group, HEIGHT), strict=True):
             ends_mm = np.array([points[column][end] for end in ENDS])
             for index, child in enumerate(item.ContentSequence):
                 if child.ValueType == "SCOORD3D":

@@ -61,7 +61,7 @@ def vertebra_group(context: ResultContext, index: int) -> MeasurementsAndQualita
 
 
 def _heights(context: ResultContext, finding: VertebraFinding) -> list[Measurement]:
-    """Three heights, each with the two points between which it was measured, in the patient."""
+    """Heights that lie on images, each with its two points in the patient."""
     site = level_concept(finding.level)
     return [
         Measurement(
@@ -77,9 +77,14 @@ def _heights(context: ResultContext, finding: VertebraFinding) -> list[Measureme
                 )
             ],
         )
-        for column, height, ends in zip(
-            COLUMNS, finding.heights_mm, finding.keypoints_patient_mm, strict=True
+        for column, height, ends, seen in zip(
+            COLUMNS,
+            finding.heights_mm,
+            finding.keypoints_patient_mm,
+            finding.columns_seen,
+            strict=True,
         )
+        if seen
     ]
 
 

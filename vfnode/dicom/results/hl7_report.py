@@ -133,7 +133,10 @@ def _vertebra(context: ResultContext, index: int) -> list[Observation]:
         ("CWE", concept("level_certainty"), name, _coded(certainty), None),
         *(
             ("NM", height, f"{name}.{column}", f"{value:.3f}", unit)
-            for column, value in zip(COLUMNS, finding.heights_mm, strict=True)
+            for column, value, seen in zip(
+                COLUMNS, finding.heights_mm, finding.columns_seen, strict=True
+            )
+            if seen
         ),
     ]
     return [*lines, *_graded(finding, name)]

@@ -37,7 +37,26 @@ def build_result(
             if isinstance(series, CTSeries)
             else None
         )
-    return {**result, "conclusion": _conclusion(report)}
+    images = _images(series, report) if isinstance(series, CTSeries) else None
+    return {**result, "conclusion": _conclusion(report), "images": images}
+
+
+def _images(series: CTSeries, report: FractureReport) -> dict[str, Any]:
+    """Part of the patient that was looked at, and the images that were not, each with its reason."""
+    names = [tracking_name(report, index) for index in range(len(report.vertebrae))]
+    return {
+        "measured": len(series.instances),
+        "covered_mm": round(series.covered_mm, 1),
+        "levels": [names[0], names[-1]] if names else None,
+        "left_out": [
+            {
+                "sop_instance_uid": image.sop_instance_uid or None,
+                "frame": image.frame,
+                "why": image.why.value,
+            }
+            for image in series.left_out
+        ],
+    }
 
 
 def _conclusion(report: FractureReport) -> dict[str, Any]:

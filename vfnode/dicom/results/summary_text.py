@@ -8,7 +8,7 @@ from vfnode.dicom.conclusion_text import conclusion_sentences, summary
 from vfnode.dicom.reading.ct_series import CTSeries, SlicePlace
 from vfnode.dicom.results.result_context import ResultContext
 from vfnode.dicom.templates import texts
-from vfnode.dicom.wording import level_certainty, level_label, reason_text, words
+from vfnode.dicom.wording import level_certainty, level_label, reason_text, tracking_name, words
 from vfnode.spine.finding import VertebraFinding
 from vfnode.spine.genant import height_loss_posterior
 from vfnode.spine.report import Analysis, FractureReport
@@ -42,6 +42,7 @@ def paragraph(context: ResultContext) -> str:
     phrases, limits = wording["paragraph"], report.limits
     sentences = [f"{sentence}." for sentence in conclusion_sentences(report, language)]
     sentences += _abnormal(context)
+    sentences += _looked_at(context)
     if report.quality:
         reasons = "; ".join(reason_text(reason, language) for reason in report.quality)
         sentences.append(phrases["quality"].format(reasons=reasons))
@@ -50,6 +51,23 @@ def paragraph(context: ResultContext) -> str:
         sentences.append(phrases["replaces"].format(created=created))
     sentences.append(phrases["limits"].format(**asdict(limits)))
     return " ".join([*sentences, wording["research"]])
+
+
+def _looked_at(context: ResultContext) -> list[str]:
+    """One sentence on how much of the patient was looked at; none of a series without volume."""
+    series, report = context.series, context.analysis.report
+    if not isinstance(series, CTSeries) or not report.vertebrae:
+        return []
+    phrase = texts("sr_texts.json", context.settings.language)["paragraph"]["looked_at"]
+    first, last = (tracking_name(report, i) for i in (0, len(report.vertebrae) - 1))
+    sentence = phrase.format(
+        covered=series.covered_mm,
+        first=first,
+        last=last,
+        measured=len(series.instances),
+        left_out=len(series.left_out),
+    )
+    return [str(sentence)]
 
 
 def _certainty(report: FractureReport, index: int, language: str) -> str:
