@@ -30,6 +30,7 @@ from vfnode.spine.volume import CTVolume
 RECIPES = 30 * int(os.environ.get("VFNODE_HOSTILE", "1"))
 CASE = next(case for case in CASES if case.name == "lidc-0001")
 CROP = (slice(150, 406), slice(150, 362))  #: around the spine, rows and columns
+PART = slice(50, 105)  #: of 133 slices: room for six bodies
 EVERY = 2  #: pixel of the crop: fast, and the same for the clean and the spoiled
 #: Mean difference of the image of a body from the clean one, HU; noise alone makes 25, a shift by
 #: half a slice 60. Thick slices blur, and are said to.
@@ -45,6 +46,7 @@ def clean(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clean")
     slices = [pydicom.dcmread(path) for path in sorted(CASE.images.rglob("*.dcm"))]
     slices.sort(key=lambda item: -float(item.ImagePositionPatient[2]))
+    slices = slices[PART]
     for index, item in enumerate(slices):
         rows, columns = CROP
         item.PixelData = np.ascontiguousarray(
@@ -62,10 +64,12 @@ def clean(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def bodies():
-    """Keypoints (n, 3, 2, 3) of the hand reading."""
+def bodies(clean):
+    """Keypoints (n, 3, 2, 3) of the hand reading that lie in the copy."""
     read = [body for body in CASE.reading["vertebrae"] if body["complete"]]
-    return np.array([points_array(body["keypoints_patient_mm"]) for body in read])
+    found = np.array([points_array(body["keypoints_patient_mm"]) for body in read])
+    volume = read_ct_series([clean])[0].volume
+    return found[volume.contains(body_points(found)).all((1, 2))]
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +197,7 @@ def test_a_spoiled_ct_shows_a_body_as_it_is_or_not_at_all(
     try:
         series = read_ct_series([folder])[0]
     except NotEvaluableError as refused:
-        assert Reason.from_code(refused.code)
+        Reason.from_code(refused.code)  # KeyError for a code that nobody knows
         return
 
     moved = bodies + np.array(shift_mm, float)

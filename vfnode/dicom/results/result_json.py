@@ -42,7 +42,7 @@ def build_result(
 
 
 def _images(series: CTSeries, report: FractureReport) -> dict[str, Any]:
-    """Part of the patient that was looked at, and the images that were not, each with its reason."""
+    """Part of the patient that was looked at, and the images that were left out, with reasons."""
     names = [tracking_name(report, index) for index in range(len(report.vertebrae))]
     return {
         "measured": len(series.instances),
