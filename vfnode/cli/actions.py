@@ -173,10 +173,10 @@ def _carry_out(plan: list[Planned], *, dry_run: bool) -> None:
     """
     from vfnode.node.operations.plan import carry_out  # noqa: PLC0415
 
-    for each in plan:
-        shown = each.job_id[:ID_SHOWN] if columns.is_terminal() else each.job_id
-        print(f"{shown}  {each.words}")
-    to_do = sum(each.do is not None for each in plan)
+    for planned in plan:
+        shown = planned.job_id[:ID_SHOWN] if columns.is_terminal() else planned.job_id
+        print(f"{shown}  {planned.words}")
+    to_do = sum(planned.do is not None for planned in plan)
     if dry_run:
         print(f"dry run: {to_do} of {columns.counted(len(plan), 'job')} would be changed")
         return

@@ -62,8 +62,8 @@ def list_command(  # noqa: PLR0913, PLR0917 - a parameter an option
     if context.invoked_subcommand is not None:
         return
     wanted = JobFilter(
-        states=[each.value for each in state or ()],
-        grades=[each.value for each in grade or ()],
+        states=[wanted_state.value for wanted_state in state or ()],
+        grades=[wanted_grade.value for wanted_grade in grade or ()],
         since=moment_of(since),
         sender=sender,
         destination=destination,

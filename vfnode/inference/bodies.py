@@ -14,7 +14,7 @@ UNKNOWN_LEVEL = VertebralLevel["UNKNOWN"].value
 
 @dataclass(frozen=True)
 class LevelNames:
-    """What the bodies of a spine are called; n each."""
+    """Names of the n bodies of a spine, and how sure they are."""
 
     shown: tuple[str, ...]  #: UNKNOWN_LEVEL where the name is a guess
     likely: tuple[str, ...]  #: most probable ones, guesses too; S1 where sacrum is likely
@@ -32,5 +32,5 @@ class Bodies:
     levels: LevelNames = field(default_factory=lambda: LevelNames((), (), (), np.zeros(0)))
 
     def keep(self, chosen: np.ndarray) -> Bodies:
-        """Some of them, not named; ``chosen`` (n,) bool."""
+        """Some of the bodies, not named; ``chosen`` (n,) bool."""
         return Bodies(self.keypoints_mm[chosen], self.objectness[chosen], self.spread_mm[chosen])

@@ -29,7 +29,7 @@ WEIGHTS_NAME, MANIFEST_NAME, CARD_NAME = "weights.safetensors", "manifest.json",
 
 @dataclass(frozen=True)
 class ModelManifest:
-    """What one set of weights is, and how to make it again."""
+    """Description of one set of weights, and the command that makes it again."""
 
     name: str
     role: str  #: one of ROLES

@@ -22,7 +22,7 @@ _AIR_HU = -1000.0
 
 @dataclass(frozen=True)
 class DetectionLimits:
-    """What counts as a vertebra."""
+    """Limits beyond which votes count as a vertebra."""
 
     objectness: float = 0.7  #: least probability of the best pixel; the paper's threshold
     pixel: float = 0.5  #: least probability of a pixel that votes
@@ -58,7 +58,7 @@ def detect_in_image(
     limits: DetectionLimits | None = None,
     suppression: Callable[[Sequence[Vertebra]], tuple[Vertebra, ...]] = suppress,
 ) -> tuple[Vertebra, ...]:
-    """As `detect_vertebrae`, on the bare image (rows, columns), network and suppression."""
+    """The same as `detect_vertebrae`, of a bare image (rows, columns), network and suppression."""
     limits = limits or DetectionLimits()
     objectness, keypoints = _votes(hu, step_mm, model, device)
     voting = objectness > limits.pixel

@@ -44,7 +44,7 @@ def findings_of(
 def quality_of(
     volume: CTVolume, findings: tuple[VertebraFinding, ...], limits: GenantLimits
 ) -> tuple[Reason, ...]:
-    """What limits the result, coded."""
+    """Coded reasons that limit the result."""
     named = [f for f in findings if f.level is not VertebralLevel(UNKNOWN_LEVEL)]
     facts = {
         Reason.LEVEL_UNKNOWN: len(named) < len(findings),

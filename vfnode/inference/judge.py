@@ -53,7 +53,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is thought of one body."""
+    """Judgement of one body: its error, its expected size, its reason if it is withheld."""
 
     uncertainty_mm: FloatArray  #: (3,)
     expectation: Expectation | None
@@ -62,7 +62,7 @@ class Judgement:
 
     @property
     def is_borderline(self) -> bool:
-        """Whether the moderate limit lies within the error."""
+        """True if the moderate limit lies within the error."""
         low, high = BORDERLINE
         known = self.probability_moderate
         return known is not None and low < known < high

@@ -1,4 +1,4 @@
-"""What each network is shown: the constants that its weights were trained with.
+"""The input of each network: the constants that its weights were trained with.
 
 A manifest repeats them. What the code reads from a manifest may differ from model to model; what
 it does the same way for every model is compared when the manifest is read.
@@ -45,7 +45,7 @@ INPUTS = {
 def input_fault(
     role: str, spacing_mm: tuple[float, ...], window_hu: tuple[float, float], normalisation: str
 ) -> str | None:
-    """How a manifest contradicts what the code does; None where it does not."""
+    """A contradiction of a manifest to what the code does, in words; None where there is none."""
     done = INPUTS[role]
     if normalisation != done.normalisation:
         return f"normalisation {normalisation!r}; this release does {done.normalisation!r}"

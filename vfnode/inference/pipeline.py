@@ -189,7 +189,7 @@ class Pipeline:
 
     @property
     def models(self) -> tuple[ModelUsed, ...]:
-        """Which weights have a part in every result."""
+        """Sets of weights that have a part in every result."""
         loaded = [self.spine_model, self.vertebrae_model, self.levels_model]
         if self.looks:
             loaded.insert(2, self.keypoints_model)

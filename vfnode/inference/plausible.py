@@ -41,7 +41,7 @@ def localize_plausibly(volume: CTVolume, model: LoadedModel, device: str) -> Spi
 
 
 def plausible_notes(volume: CTVolume, bodies: Bodies) -> tuple[Reason, ...]:
-    """What the result must say of the spine as a whole.
+    """Notes that the result must carry on the spine as a whole.
 
     Raises:
         NotEvaluableError: these are no bodies of a person who lies as the images say.

@@ -1,4 +1,4 @@
-"""Which bodies are measured but not graded, and why."""
+"""Bodies that are measured but not graded, and the reason of each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LEVELS = {level.value for level in VertebralLevel}
 
 
 def unreadable(volume: CTVolume, keypoints_mm: FloatArray) -> list[Reason | None]:
-    """What hides the endplates of bodies (n, 3, 2, 3), None where nothing does.
+    """Reasons why endplates of bodies (n, 3, 2, 3) cannot be seen; None where they can.
 
     The border and missing images come first, then metal and cement.
     """
@@ -45,7 +45,7 @@ def _first(whole: bool, shown: bool, other: Reason | None) -> Reason | None:
 def withheld_reasons(
     hidden: Sequence[Reason | None], levels: Sequence[Reason | None], doubtful: np.ndarray
 ) -> list[Reason | None]:
-    """Why each of n bodies is not graded: what hides it, its level, doubt; None where it is."""
+    """First reason not to grade each of n bodies: hidden, its level, doubt; None: graded."""
     return [
         reason or level or (Reason.UNCERTAIN_KEYPOINTS if doubt else None)
         for reason, level, doubt in zip(hidden, levels, doubtful, strict=True)
@@ -53,7 +53,7 @@ def withheld_reasons(
 
 
 def level_reasons(levels: LevelNames, limits: GenantLimits) -> list[Reason | None]:
-    """Why a body is not graded for what it is called.
+    """Reasons not to grade bodies because of their level; None where there is none.
 
     A body without a name is graded where every name that it may have is graded.
     """
@@ -72,7 +72,7 @@ def _level_reason(name: str, plausible: tuple[str, ...], limits: GenantLimits) -
 
 
 def overlap_mm(keypoints_mm: FloatArray) -> FloatArray:
-    """How far each body (n, 3, 2, 3) reaches into a neighbour along its axis, (n,); 0 if not."""
+    """Length in mm by which each body (n, 3, 2, 3) reaches into a neighbour, (n,); 0 if not."""
     found = np.zeros(len(keypoints_mm))
     for index in range(len(keypoints_mm) - 1):
         axis = body_rotation(keypoints_mm[index])[:, 2]
@@ -83,7 +83,7 @@ def overlap_mm(keypoints_mm: FloatArray) -> FloatArray:
 
 
 def _inside(volume: CTVolume, keypoints_mm: FloatArray) -> np.ndarray:
-    """Which bodies (n, 3, 2, 3) lie inside the volume with all six points; (n,) bool."""
+    """True of each body (n, 3, 2, 3) with all six points inside the volume; (n,) bool."""
     margin = np.maximum(BORDER_MM / volume.spacing_mm, 0.5)
     voxels = volume.to_voxel(keypoints_mm)
     last = np.array(volume.hu.shape) - 1

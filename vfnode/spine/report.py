@@ -1,4 +1,4 @@
-"""What the analysis of one CT says: the one result type of the product."""
+"""Result of the analysis of one CT: the one result type of the product."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vfnode.spine.straighten import SagittalImage
 
 @dataclass(frozen=True)
 class ModelUsed:
-    """Which weights had a part in a result."""
+    """One set of weights that had a part in a result."""
 
     name: str
     sha256: str

@@ -46,7 +46,7 @@ def build_fhir(building: Building) -> bytes:
         type="collection",
         identifier=_uid_identifier(context.uid("fhir")),
         timestamp=context.created.astimezone().isoformat(),
-        entry=[{"fullUrl": f"urn:uuid:{each['id']}", "resource": each} for each in resources],
+        entry=[{"fullUrl": f"urn:uuid:{found['id']}", "resource": found} for found in resources],
     )
     text: str = bundle.model_dump_json(indent=1)
     return text.encode("utf-8")
@@ -62,7 +62,7 @@ def _report(context: ResultContext, observations: list[dict[str, Any]]) -> dict[
         "code": _codeable(concept("ct_procedure")),
         "category": [{"text": "Radiology"}],
         "issued": context.created.astimezone().isoformat(),
-        "result": [{"reference": f"urn:uuid:{each['id']}"} for each in observations],
+        "result": [{"reference": f"urn:uuid:{observation['id']}"} for observation in observations],
         "imagingStudy": [{"identifier": _uid_identifier(context.series.study_instance_uid)}],
         "conclusion": paragraph(context),
         "conclusionCode": [_codeable(code) for code in conclusions],

@@ -123,7 +123,7 @@ def _hurry(at: Desk, job: Job) -> None:
 
 
 def _delivery(at: Desk, job: Job, destination: str, *, again: bool) -> Planned:
-    way = next((each for each in job.deliveries if each.destination == destination), None)
+    way = next((entry for entry in job.deliveries if entry.destination == destination), None)
     folder = job_folder(at.settings, job.job_id)
     if not folder.is_built:
         return Planned(job.job_id, f"{job.state.value}: has no results in the spool")

@@ -19,9 +19,9 @@ def carry_out(plan: list[Planned]) -> int:
     """Do what is planned; done twice it has no further effect.
 
     Returns:
-        How many jobs something was done to.
+        Number of jobs that something was done to.
     """
-    to_do = [each.do for each in plan if each.do is not None]
+    to_do = [planned.do for planned in plan if planned.do is not None]
     for do in to_do:
         do()
     return len(to_do)

@@ -1,4 +1,4 @@
-"""Who may open an association: the allow list of callers, and the AE title they must call."""
+"""Admission of callers: the allow list, and the AE title that they must call."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Caller:
     network: IPv4Network | IPv6Network
 
     def matches(self, ae_title: str, address: IPv4Address | IPv6Address) -> bool:
-        """Whether this line lets such a caller in."""
+        """True if this line lets such a caller in."""
         return self.ae_title in ("*", ae_title) and address in self.network
 
 
@@ -44,12 +44,12 @@ class Admission:
         self._called = settings.node.ae_title if settings.receiving.check_called_ae_title else None
 
     def may_connect(self, address: str) -> bool:
-        """Whether anybody at all may call from this address."""
+        """True if anybody at all may call from this address."""
         source = _address(address)
         return any(source in caller.network for caller in self._callers)
 
     def refusal(self, calling: str, called: str, address: str) -> Refusal | None:
-        """Why a caller is not let in; None where it is."""
+        """Reason to reject a caller; None where it is let in."""
         source = _address(address)
         if not any(caller.matches(calling, source) for caller in self._callers):
             return Refusal.CALLER

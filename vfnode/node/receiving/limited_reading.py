@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class PortLimits:
-    """What one connection, and all of them, may cost."""
+    """Limits of one connection, and of all together."""
 
     max_connections: int
     max_object_bytes: int

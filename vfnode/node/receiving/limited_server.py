@@ -73,9 +73,9 @@ class LimitedServer(ThreadedAssociationServer):  # type: ignore[misc]  # untyped
         return accepted, address
 
     def verify_request(self, _request: Any, client_address: Any) -> bool:
-        """Whether somebody may call from there, and there is room for one more connection.
+        """True if somebody may call from there, and there is room for one more connection.
 
-        Who may not is not heard at all, so that strangers cannot take the places of others.
+        A stranger is not heard at all, and so cannot take the places of others.
         """
         if not self._may_connect(client_address[0]):
             log.warning("connection closed: nobody may call from there", address=client_address[0])

@@ -1,7 +1,7 @@
-"""How much of what is arriving may stand in memory, for all associations together.
+"""One budget for what is arriving and stands in memory, for all associations together.
 
-Who is over it waits: its sender is not read from until another object has been written. Its
-time-outs go on meanwhile, so that two that wait for each other do not do so for ever.
+An association over the budget waits: nothing is read from its sender until another object has been
+written. Its time-outs go on meanwhile, so that two that wait for each other do not do so for ever.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class MemoryBudget:
     """Bytes in memory, by who holds them.
 
     Args:
-        limit_bytes: of all together. Who is alone may have more, up to the limit of an object.
+        limit_bytes: of all together. An association alone may have more, up to one object.
     """
 
     def __init__(self, limit_bytes: int) -> None:

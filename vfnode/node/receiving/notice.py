@@ -57,7 +57,7 @@ class NoticeBoard:
     def update(self) -> None:
         """Write the notice where something has changed, or after a while."""
         arriving, not_taken = self._completeness.arriving(), self._other_objects.counts()
-        said = (*[(each.key, each.images, each.waits_for) for each in arriving], *not_taken)
+        said = (*[(series.key, series.images, series.waits_for) for series in arriving], *not_taken)
         now = datetime.now(UTC)
         stale = bool(arriving) and (now - self._written_at).total_seconds() > AGAIN_S
         if said == self._written and not stale and self._path.exists():
@@ -66,8 +66,8 @@ class NoticeBoard:
             self._path,
             {
                 "written_at": now.isoformat(),
-                "arriving": [asdict(_told(each)) for each in arriving],
-                "not_taken": [asdict(each) for each in not_taken],
+                "arriving": [asdict(_told(series)) for series in arriving],
+                "not_taken": [asdict(kind) for kind in not_taken],
             },
         )
         self._written, self._written_at = said, now
@@ -80,8 +80,8 @@ def read_notice(settings: Settings) -> Notice | None:
         return None
     return Notice(
         datetime.fromisoformat(found["written_at"]),
-        tuple(Arriving(**each) for each in found["arriving"]),
-        tuple(NotTaken(**each) for each in found["not_taken"]),
+        tuple(Arriving(**series) for series in found["arriving"]),
+        tuple(NotTaken(**kind) for kind in found["not_taken"]),
     )
 
 

@@ -190,7 +190,7 @@ def handle_store(
 
 
 def sender_of(event: Event) -> str:
-    """Who sent something: AE title@address."""
+    """Sender of what an event brings: AE title@address."""
     requestor = event.assoc.requestor
     return f"{str(requestor.ae_title).strip()}@{requestor.address}"
 

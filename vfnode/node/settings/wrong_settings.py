@@ -129,7 +129,7 @@ def _allowed(field: FieldInfo) -> str:
     """Values that a setting may have, from its own type and limits."""
     kind, is_list = _kind_of(field.annotation)
     if get_origin(kind) is Literal:
-        words = f"one of {', '.join(json.dumps(each) for each in get_args(kind))}"
+        words = f"one of {', '.join(json.dumps(value) for value in get_args(kind))}"
     else:
         words = KINDS.get(kind, "a text")
     pattern = next((m.pattern for m in field.metadata if getattr(m, "pattern", None)), None)
@@ -142,7 +142,7 @@ def _allowed(field: FieldInfo) -> str:
 def _kind_of(annotation: Any) -> tuple[Any, bool]:
     """The type of a value, or of each value of a list; and whether it is a list."""
     if get_origin(annotation) in {Union, UnionType}:
-        return _kind_of(next(each for each in get_args(annotation) if each is not type(None)))
+        return _kind_of(next(kind for kind in get_args(annotation) if kind is not type(None)))
     if get_origin(annotation) is tuple:
         return get_args(annotation)[0], True
     return annotation, False

@@ -27,7 +27,7 @@ def refiner_loss(model: nn.Module, batch: RefinerBatch) -> dict[str, torch.Tenso
     points, spread = soft_argmax(logits)
     apart = (points - batch.points_px).abs().sum(-1)
     whole = inside[:, :KEYPOINTS].all(1)
-    found, wanted = (_log_ratios(each[whole, :KEYPOINTS]) for each in (points, batch.points_px))
+    found, wanted = (_log_ratios(px[whole, :KEYPOINTS]) for px in (points, batch.points_px))
     return {
         "heatmap": (cross_entropy * weight).sum(),
         "points": 0.3 * (apart * weight).sum(),
