@@ -249,3 +249,27 @@ def test_an_action_stands_in_the_log_of_the_node(tmp_path):
     (line,) = lines
     assert (line["event"], line["action"], line["subject"]) == ("action", "hold", "pacs")
     assert (line["who"], line["reason"]) == ("anna", "the PACS is back")
+
+
+def test_after_a_lost_database_the_archive_is_asked_before_anything_is_sent(tmp_path, images):
+    """What it has is not sent again; the story of the job says why it was asked."""
+    place = tmp_path / "share"
+    place.mkdir()
+    share = DestinationSection(name="share", kind="folder", folder=place)
+    settings = node_settings(tmp_path, free_port(), share)
+    with node(settings, tmp_path):
+        done(settings, images)
+    written = {path: path.stat().st_mtime_ns for path in place.rglob("*.dcm")}
+    for file in settings.node.spool.glob("vfnode.sqlite*"):
+        file.unlink()
+
+    with node(settings, tmp_path):
+        job = wait_for(settings, series_uid(images[0]), 120)
+
+    assert job.state is JobState.DELIVERED
+    assert [receipt.evidence for receipt in job.receipts] == ["query", "query"]
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*.dcm")} == written
+    assert (tmp_path / "control" / "requests").read_text().split() == ["compute", "build"]
+    with database_of(settings) as engine:
+        told = [event.text for event in History(engine).of(job.job_id)]
+    assert any("archives are asked" in text for text in told)

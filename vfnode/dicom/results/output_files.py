@@ -149,6 +149,13 @@ def grade_of(folder: Path) -> str:
     return str((result.get("patient") or {}).get("grade") or "")
 
 
+def reason_of(folder: Path) -> tuple[str, str]:
+    """Code and meaning of why nothing was measured, in the result of a folder; empty if it was."""
+    result = json.loads((folder / RESULT_NAME).read_text("utf-8"))
+    reason = result.get("reason") or {}
+    return str(reason.get("code") or ""), str(reason.get("meaning") or "")
+
+
 def holds_fracture(folder: Path) -> bool:
     """True if the result in a folder reports a moderate or severe fracture, or a borderline one."""
     said = json.loads((folder / RESULT_NAME).read_text("utf-8")).get("conclusion") or {}

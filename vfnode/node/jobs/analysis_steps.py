@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from vfnode.dicom.results.output_files import grade_of, holds_fracture
+from vfnode.dicom.results.output_files import grade_of, holds_fracture, reason_of
 from vfnode.durable_files import write_json
 from vfnode.errors import (
     InstallationError,
@@ -150,6 +150,9 @@ class Steps:
             return []
         results = job_folder(self._parts.settings, job_id).results
         self._ledger.set_grade(job_id, grade_of(results))
+        code, meaning = reason_of(results)
+        if code and not self._job(job_id).reason_code:  # the database that knew it is lost
+            self._ledger.set_reason(job_id, code, meaning)
         is_positive = holds_fracture(results)
         chosen = [
             name
