@@ -37,10 +37,17 @@ ALLOWED = {
 }
 #: room -> rooms that it has no door to
 CLOSED = {
-    "node/receiving": {"node/jobs", "node/delivery", "node/compute"},
-    "node/delivery": {"node/jobs", "node/receiving", "node/compute"},
-    "node/compute": {"node/jobs", "node/receiving", "node/delivery"},
-    "node/settings": {"node/jobs", "node/receiving", "node/delivery", "node/compute"},
+    "node/receiving": {"node/jobs", "node/delivery", "node/compute", "node/operations"},
+    "node/delivery": {"node/jobs", "node/receiving", "node/compute", "node/operations"},
+    "node/compute": {"node/jobs", "node/receiving", "node/delivery", "node/operations"},
+    "node/jobs": {"node/operations"},
+    "node/settings": {
+        "node/jobs",
+        "node/receiving",
+        "node/delivery",
+        "node/compute",
+        "node/operations",
+    },
     "dicom/reading": {"dicom/picture", "dicom/results", "dicom/checks"},
     "dicom/picture": {"dicom/results", "dicom/checks"},
     "dicom/checks": {"dicom/picture", "dicom/results"},
