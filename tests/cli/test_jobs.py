@@ -145,7 +145,7 @@ def test_what_an_operator_types_most_loads_little(spool, command, monkeypatch):
     monkeypatch.setenv("VFNODE_NODE__SPOOL", spool)
     program = (
         "import sys, atexit, vfnode.cli\n"
-        "heavy = {'torch', 'scipy', 'dbos', 'highdicom', 'pynetdicom'}\n"
+        "heavy = {'torch', 'scipy', 'dbos', 'pydicom', 'highdicom', 'pynetdicom'}\n"
         "atexit.register(lambda: print(sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
         "vfnode.cli.main()"
     )
