@@ -41,6 +41,13 @@ def test_a_second_run_makes_the_same_uids(context):
     assert later.uid("sr") == context.uid("sr")
 
 
+def test_two_installations_never_give_one_uid_to_different_bytes(context):
+    """The device stands in the report, so what two nodes make differs."""
+    elsewhere = dataclasses.replace(context.settings, device_uid="2.25.7")
+
+    assert dataclasses.replace(context, settings=elsewhere).uid("sr") != context.uid("sr")
+
+
 def test_objects_and_series_have_uids_of_their_own(context):
     """Report, picture and their series never share one."""
     kinds = ("sr", "sc", "sr series", "sc series")

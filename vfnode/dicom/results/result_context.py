@@ -39,6 +39,8 @@ class ResultContext:
             [
                 self.settings.version,
                 self.settings.language,
+                # It stands in the objects: two nodes never give one UID to different bytes.
+                self.settings.device_uid,
                 patient_digest(self.series.header),
                 *([self.replaces.sop_instance_uid] if self.replaces else []),
                 *([report.reason.code] if report.reason else []),
