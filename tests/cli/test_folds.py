@@ -9,6 +9,7 @@ from tests.inference.factories import MANIFEST
 from vfnode.cli.folds import left_out_of, patients_of_folds
 from vfnode.errors import ModelError
 from vfnode.inference.bundle import save_bundle
+from vfnode.inference.model_input import INPUTS
 from vfnode.networks import ARCHITECTURES
 
 
@@ -17,7 +18,14 @@ def models(folder: Path, **roles: tuple[list[str], list[str]]) -> Path:
     network = ARCHITECTURES["spine_localizer"](widths=(4, 8))
     for role, (trained, left_out) in roles.items():
         data = {"patients": trained, "left out": left_out}
-        manifest = replace(MANIFEST, role=role, training={"data": data})
+        manifest = replace(
+            MANIFEST,
+            role=role,
+            normalisation=INPUTS[role].normalisation,
+            spacing_mm=INPUTS[role].spacing_mm,
+            window_hu=INPUTS[role].window_hu,
+            training={"data": data},
+        )
         save_bundle(folder / role, network, manifest, "# Card\n")
     save_bundle(
         folder / "spine",

@@ -120,7 +120,7 @@ def test_the_report_opens_on_the_picture_with_its_sentence(study, result):
     study.open_report()
 
     study.wait_for_image(read(result, PICTURES[0]).SOPInstanceUID)
-    study.page.wait_for_selector("svg text >> text=2 of 4 graded vertebrae")
+    study.page.wait_for_selector("svg text >> text=T9: moderate wedge")
     assert "Number of graded vertebrae: 4" in study.annotations()
 
 
