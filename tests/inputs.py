@@ -478,6 +478,12 @@ INPUTS: Sequence[Input] = (
     Input("RescaleSlope 0", each(RescaleSlope=0), "refused", refused=Reason.NOT_HU),
     Input("no RescaleIntercept", each(RescaleIntercept=None), "refused", refused=Reason.NOT_HU),
     Input(
+        "PixelSpacing 1.5 times what the field of view allows",
+        each(ReconstructionDiameter=48.0),
+        "refused",
+        refused=Reason.SCALE_IMPLAUSIBLE,
+    ),
+    Input(
         "no slice has a position",
         each(ImagePositionPatient=None),
         "refused",

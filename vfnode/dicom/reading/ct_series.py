@@ -20,13 +20,17 @@ from vfnode.dicom.reading.left_out import LeftOut, WhyLeftOut
 from vfnode.dicom.reading.one_patient import require_one_patient
 from vfnode.dicom.reading.runs import MIN_SLICES, runs_of
 from vfnode.dicom.reading.selection import Images, read_images
-from vfnode.dicom.reading.slice_header import SliceHeader, sop_class_uid
+from vfnode.dicom.reading.slice_header import STACK_ATTRIBUTES, SliceHeader, sop_class_uid
 from vfnode.dicom.reading.text_decoding import LATIN_1
+from vfnode.dicom.reading.values import number_of
 from vfnode.errors import NotEvaluableError
 from vfnode.spine.reason import Reason
 from vfnode.spine.volume import CTVolume, FloatArray
 
 log = logging.getLogger(__name__)
+
+DIAMETER = list(STACK_ATTRIBUTES).index("ReconstructionDiameter")
+BEYOND_FIELD = 1.1  #: a crop shows less than its ReconstructionDiameter, and nothing shows more
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,8 @@ def _read_series(slices: Sequence[SliceHeader], fallback_encoding: str) -> CTSer
         if not whole:
             raise NotEvaluableError(Reason.GEOMETRY_REFUSED.code, next(iter(damaged.values())))
         joined = join_runs(runs_of(whole))
+        for run in joined.runs:
+            _require_field_of_view(run.slices[0])
         grid = make_grid(joined)
         assembled = assemble(grid)
         if not assembled.damaged:
@@ -157,6 +163,21 @@ def _read_series(slices: Sequence[SliceHeader], fallback_encoding: str) -> CTSer
     series = _series(grid, assembled, joined, fallback_encoding)
     told = [left_out_of(item, WhyLeftOut.DAMAGED, why) for item, why in damaged.items()]
     return replace(series, left_out=(*told, *series.left_out))
+
+
+def _require_field_of_view(header: SliceHeader) -> None:
+    """Refuse pixels that fill more than the scanner reconstructed: PixelSpacing was replaced.
+
+    Raises:
+        NotEvaluableError: scale-implausible.
+    """
+    diameter_mm = number_of(header.stack[DIAMETER])
+    width_mm = header.shape[1] * header.pixel_spacing_mm[1]
+    if diameter_mm and width_mm > BEYOND_FIELD * diameter_mm:
+        raise NotEvaluableError(
+            Reason.SCALE_IMPLAUSIBLE.code,
+            f"{width_mm:.0f} mm of pixels in a field of view of {diameter_mm:.0f} mm",
+        )
 
 
 def _series(

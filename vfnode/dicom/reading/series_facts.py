@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pydicom import Dataset
 
 from vfnode.dicom.reading.alike import toward_caudal
 from vfnode.dicom.reading.dicom_file import DicomFile, read_dicom_files
+from vfnode.dicom.reading.image_faults import UNREADABLE
 from vfnode.dicom.reading.joining import JoinedRuns, cover, join_runs
 from vfnode.dicom.reading.left_out import WhyLeftOut
 from vfnode.dicom.reading.runs import runs_of
@@ -148,6 +150,7 @@ def _tags(sources: Sequence[Dataset]) -> Dataset:
     for keyword in TAGS:
         values = (value_of(source, keyword) for source in sources)
         value = next((each for each in values if each not in (None, "")), None)
-        if value is not None:
-            setattr(found, keyword, value)
+        with suppress(*UNREADABLE):  # nonsense that can be read and not be written
+            if value is not None:
+                setattr(found, keyword, value)
     return found

@@ -29,3 +29,11 @@ def _tag(keyword: str) -> BaseTag:
     if tag is None:
         raise KeyError(f"DICOM has no attribute {keyword}")
     return BaseTag(tag)
+
+
+def number_of(text: str) -> float | None:
+    """A text as a number; None where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
