@@ -40,7 +40,8 @@ def row(figures: dict[str, Any]) -> str:
 def named_right(figures: dict[str, Any]) -> int:
     """Found bodies whose level is the reader's."""
     share: float = figures["level_accuracy"]
-    return round(share * figures["found"])
+    found: int = figures["found"]
+    return round(share * found)
 
 
 def total(rows: list[dict[str, Any]]) -> str:

@@ -22,8 +22,8 @@ def models(folder: Path, **roles: tuple[list[str], list[str]]) -> Path:
             MANIFEST,
             role=role,
             normalisation=INPUTS[role].normalisation,
-            spacing_mm=INPUTS[role].spacing_mm,
-            window_hu=INPUTS[role].window_hu,
+            spacing_mm=INPUTS[role].spacing_mm or (),
+            window_hu=INPUTS[role].window_hu or MANIFEST.window_hu,
             training={"data": data},
         )
         save_bundle(folder / role, network, manifest, "# Card\n")
