@@ -3,7 +3,7 @@
 From ten CT of ../shared/data as the pipeline measures them (three makers, 0.7 to 3.3 mm slices;
 six read by hand): depth against pitch, each relative to its level's usual value, is 0.96 to 1.30
 in the median of a CT; the pitch alone 0.92 to 1.16; the former over the latter 0.92 to 1.31. The
-limits lie about three standard deviations from the mean. What they catch of the same CT with a
+limits were chosen on these CT, clear of all of them. What they catch of the same CT with a
 wrong scale stands in docs/inputs.md.
 """
 
