@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vfnode.dicom.templates import templates_dir
+from vfnode.durable_files import link_once
 from vfnode.errors import VfnodeError
 from vfnode.node.operations.access import writable_database_of
 from vfnode.node.operations.echoing import echo
@@ -58,14 +59,12 @@ def _spool(settings: Settings) -> Check:
         return Check("spool", Level.WARNING, f"there is no folder {spool}", remedy)
     probe = spool / f".doctor-{uuid.uuid4().hex}"
     try:
-        probe.write_bytes(b"")
-        probe.with_suffix(".link").hardlink_to(probe)
+        link_once(probe, b"", spool)
     except OSError as error:
         remedy = "it must be a local disk with hard links that the user of the node can write"
         return Check("spool", Level.CRITICAL, f"{spool}: {error.strerror}", remedy)
     finally:
         probe.unlink(missing_ok=True)
-        probe.with_suffix(".link").unlink(missing_ok=True)
     free = shutil.disk_usage(spool).free / 1e9
     return Check("spool", Level.OK, f"{spool} can be written, {free:.1f} GB free")
 
