@@ -92,11 +92,11 @@ def _common(volume: CTVolume, facts: CTSeriesFacts) -> Dataset:
     axes = volume.affine[:3, :3] / spacing
     if abs(float(axes[:, 1] @ axes[:, 2])) > 1e-4:  # noqa: PLR2004 - a right angle
         raise GeometryError("rows and columns of a CT image must be perpendicular")
-    dataset.ImageOrientationPatient = _decimals([*axes[:, 2], *axes[:, 1]])
-    dataset.PixelSpacing = _decimals(spacing[1:])
+    dataset.ImageOrientationPatient = decimals([*axes[:, 2], *axes[:, 1]])
+    dataset.PixelSpacing = decimals(spacing[1:])
     normal = np.cross(axes[:, 2], axes[:, 1])
     distance = abs(float(volume.affine[:3, 0] @ normal))
-    dataset.SliceThickness = _decimals([facts.slice_thickness_mm or distance])[0]
+    dataset.SliceThickness = decimals([facts.slice_thickness_mm or distance])[0]
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.Rows, dataset.Columns = volume.hu.shape[1:]
@@ -143,7 +143,7 @@ def _add_slice(dataset: Dataset, index: int, position_mm: FloatArray, facts: CTS
     dataset.SOPClassUID = CTImageStorage
     dataset.SOPInstanceUID = derive_uid("synthetic slice", facts.seed, str(index))
     dataset.InstanceNumber = index + 1
-    dataset.ImagePositionPatient = _decimals(position_mm)
+    dataset.ImagePositionPatient = decimals(position_mm)
 
 
 def _file_meta(sop_instance_uid: str) -> FileMetaDataset:
@@ -156,6 +156,6 @@ def _file_meta(sop_instance_uid: str) -> FileMetaDataset:
     return meta
 
 
-def _decimals(values: FloatArray | list[float]) -> list[DS]:
+def decimals(values: FloatArray | list[float]) -> list[DS]:
     """Decimal strings of at most 16 characters (PS3.5 6.2)."""
     return [DS(float(value), auto_format=True) for value in values]

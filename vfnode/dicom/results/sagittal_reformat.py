@@ -6,11 +6,11 @@ straightened picture allows.
 
 from __future__ import annotations
 
-import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pydicom.valuerep import DS
 
+from vfnode.dicom.ct_writer import decimals
 from vfnode.dicom.reading.ct_series import CTSeries
 from vfnode.dicom.results.result_context import Building, ResultContext
 from vfnode.dicom.results.settings import PRODUCT
@@ -18,7 +18,6 @@ from vfnode.dicom.templates import texts
 from vfnode.dicom.uids import IMPLEMENTATION_CLASS_UID
 from vfnode.dicom.vocabulary import code_item, concept
 from vfnode.spine.sagittal_planes import OUTSIDE_HU, SagittalPlanes, sagittal_planes
-from vfnode.spine.volume import FloatArray
 
 #: Bone window, as the pictures have it.
 WINDOW_CENTER_HU, WINDOW_WIDTH_HU = 300, 1500
@@ -65,8 +64,8 @@ def _add_series(image: Dataset, context: ResultContext) -> None:
 def _add_plane(image: Dataset, context: ResultContext, planes: SagittalPlanes) -> None:
     image.FrameOfReferenceUID = context.series.frame_of_reference_uid
     image.PositionReferenceIndicator = ""
-    image.ImageOrientationPatient = _decimals([*planes.row, *planes.column])
-    image.PixelSpacing = _decimals([planes.pixel_mm] * 2)
+    image.ImageOrientationPatient = decimals([*planes.row, *planes.column])
+    image.PixelSpacing = decimals([planes.pixel_mm] * 2)
     image.SpacingBetweenSlices = DS(planes.spacing_mm, auto_format=True)
     image.SliceThickness = ""  # one sampled plane each, of no thickness of its own
 
@@ -90,7 +89,7 @@ def _image(common: Dataset, context: ResultContext, planes: SagittalPlanes, inde
     image.SOPClassUID = CTImageStorage
     image.SOPInstanceUID = context.uid(f"reformat {index + 1}")
     image.InstanceNumber = index + 1
-    image.ImagePositionPatient = _decimals(planes.origins_mm[index])
+    image.ImagePositionPatient = decimals(planes.origins_mm[index])
     wording = texts("sr_texts.json", context.settings.language)["derivation"]["reformat"]
     image.DerivationDescription = wording.format(spacing=planes.spacing_mm, pixel=planes.pixel_mm)
     image.DerivationCodeSequence = [code_item(concept("reformatting"))]
@@ -107,8 +106,3 @@ def _file_meta(sop_instance_uid: str, context: ResultContext) -> FileMetaDataset
     meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
     meta.ImplementationVersionName = f"VFNODE_{context.settings.version}"[:16]
     return meta
-
-
-def _decimals(values: FloatArray | list[float]) -> list[DS]:
-    """Decimal strings of at most 16 characters (PS3.5 6.2)."""
-    return [DS(float(value), auto_format=True) for value in np.asarray(values, float)]
